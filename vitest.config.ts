@@ -1,0 +1,14 @@
+import {defineConfig} from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    // A chDB engine keeps about 300 MB and one data directory has one owner, so
+    // each file gets a process of its own and two run at once at most.
+    pool: 'forks',
+    maxWorkers: 2,
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    reporters: ['default', './test/helpers/count-reporter.ts'],
+  },
+});
