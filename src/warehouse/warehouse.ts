@@ -1,0 +1,380 @@
+import type {ExperimentVersion, ExperimentView, Metric} from '../core/experiment.ts';
+import type {FactBatch, OutcomeFact} from '../core/facts.ts';
+import type {ClosedSlice, ProvisionalSlice} from '../core/slices.ts';
+import type {Stream} from '../core/streams.ts';
+import type {EpochMs} from '../core/units.ts';
+import type {Verdict} from '../core/verdict.ts';
+
+/**
+ * The port to where facts rest and questions are answered: named operations, no
+ * SQL. Adapters: `clickhouse/` (over `@clickhouse/client`, with a `server/` or a
+ * `chdb/` connection) and `memory/` (simulation). Every adapter passes
+ * `test/contract/warehouse.contract.ts`.
+ *
+ * Every write is idempotent: the same rows again, in any grouping and order, from
+ * any number of writers, leave the same answers (DESIGN "Where idempotence lives").
+ * Every read of facts sees each accepted fact once: of several copies of one
+ * identity (kind, stream, unit_id, event_id) the earliest (arrival_ts, position).
+ *
+ * Errors: `ASSAY_SINK_UNAVAILABLE` (retry: refused, timed out, too many parts, 5xx),
+ * `ASSAY_SINK_REJECTED` (fatal: the engine says the rows or the query are wrong),
+ * `ASSAY_WAREHOUSE_CORRUPT`, `ASSAY_MIGRATION_FAILED` (fatal).
+ */
+export interface Warehouse extends FactStore, ClosingStore, AnalysisStore, VerdictStore, OutboxStore, ReadStore {
+  /** Applies the migrations that are missing, in order, under a lock. */
+  migrate(): Promise<MigrationReport>;
+  /** The engine's version, e.g. "26.7.2.1". */
+  engineVersion(): Promise<string>;
+  ping(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export type MigrationReport = {readonly applied: readonly string[]; readonly version: number};
+
+// ── worker ────────────────────────────────────────────────────────────────────
+
+export interface FactStore {
+  /**
+   * Resolves once every row is durable: facts and dead letters first, `arrivals`
+   * last, so an arrival row never speaks of a fact that is not there.
+   */
+  insertFacts(batch: FactBatch): Promise<void>;
+  /** Replaces the provisional slices of the same key and partition that have a lower position. */
+  insertProvisional(stream: string, slices: readonly ProvisionalSlice[]): Promise<void>;
+  /** Largest arrival_ts below `belowOffset`; null when there is none. Seeds the running maximum. */
+  arrivalHigh(query: PartitionBelow): Promise<EpochMs | null>;
+  /** First `assigned` exposures of these units, for the worker's cache. Provisional use only. */
+  firstExposures(stream: string, unitIds: readonly string[]): Promise<FirstExposure[]>;
+  /** Outcomes of one partition below an offset with event_ts ≥ `from`, in offset order, from which a new owner rebuilds its open slices. */
+  openOutcomes(query: PartitionBelow & {readonly from: EpochMs}): AsyncIterable<readonly OutcomeFact[]>;
+  /** Whether any of these positions already has an arrivals row, i.e. the highest offset + 1 written for the partition; null when none. */
+  writtenThrough(stream: string, logEpoch: number, partition: number): Promise<bigint | null>;
+}
+
+export type PartitionBelow = {
+  readonly stream: string;
+  readonly logEpoch: number;
+  readonly partition: number;
+  readonly belowOffset: bigint;
+};
+
+export type FirstExposure = {
+  readonly unitId: string;
+  readonly experiment: string;
+  readonly phase: number;
+  readonly variant: string;
+  readonly eventTs: EpochMs;
+  /** UUID bytes as 32 hex digits: the tie-breaker after eventTs. */
+  readonly eventId: string;
+  readonly isCrossover: boolean;
+};
+
+// ── closing and audit ─────────────────────────────────────────────────────────
+
+/** Everything below `offset` of the partition is durable (the group's committed offset). */
+export type CommittedOffset = {readonly logEpoch: number; readonly partition: number; readonly offset: bigint};
+
+export interface ClosingStore {
+  /** The largest arrival_ts below each committed offset; null where nothing arrived. Its minimum bounds every cut. */
+  progress(stream: string, committed: readonly CommittedOffset[]): Promise<(EpochMs | null)[]>;
+  closingState(stream: string): Promise<ClosingState>;
+  /**
+   * Recomputes the slices in [fromSlice, throughSlice) from facts, each under its own cut
+   * (its end + L), stores them and, last, the marker that closes them. The same
+   * request writes the same bytes.
+   */
+  closeSlices(request: CloseRequest): Promise<ClosingResult>;
+  /**
+   * Finds closed slices that facts with arrival_ts in (sinceCut, cut] would change,
+   * recomputes them under `cut`, stores those that differ from their latest revision
+   * (a key that vanished becomes n = 0) and, last, the marker.
+   */
+  reviseSlices(request: ReviseRequest): Promise<ClosingResult>;
+  /** The books per partition over [first arrival, committed offset). */
+  ledger(stream: string, committed: readonly CommittedOffset[]): Promise<LedgerPartition[]>;
+  /** Recomputes stored slices at their own cut and compares them with what is stored. */
+  auditSlices(request: AuditRequest): Promise<AuditResult>;
+  /** Reads the stored closed slices (latest revision), for tests and replays. */
+  closedSlices(stream: string, experiment: string): Promise<ClosedSlice[]>;
+  /** Writes versions to `experiment_versions`; the views read phases and designs there. */
+  mirrorVersions(versions: readonly ExperimentVersion[]): Promise<void>;
+  mirrorStream(stream: Stream): Promise<void>;
+  streams(): Promise<Stream[]>;
+}
+
+export type ClosingState = {
+  /** Slices that end at or before this are closed; null when none is. */
+  readonly closedThrough: EpochMs | null;
+  /** Cut of the latest revision, or null. */
+  readonly revisedCut: EpochMs | null;
+  /** Start of the earliest and end of the latest slice that holds an outcome; null without outcomes. */
+  readonly firstSliceStart: EpochMs | null;
+  readonly lastSliceEnd: EpochMs | null;
+};
+
+export type CloseRequest = {
+  readonly stream: Stream;
+  readonly fromSlice: EpochMs;
+  readonly throughSlice: EpochMs;
+  readonly views: readonly ExperimentView[];
+  /** Evidence: what was committed when the cut was chosen. */
+  readonly committed: readonly CommittedOffset[];
+};
+
+export type ReviseRequest = {
+  readonly stream: Stream;
+  readonly sinceCut: EpochMs;
+  readonly cut: EpochMs;
+  readonly closedThrough: EpochMs;
+  readonly views: readonly ExperimentView[];
+  readonly committed: readonly CommittedOffset[];
+};
+
+export type ClosingResult = {readonly slices: number; readonly rows: number};
+
+export type LedgerPartition = {
+  readonly logEpoch: number;
+  readonly partition: number;
+  readonly firstOffset: bigint | null;
+  readonly endOffset: bigint;
+  /** User records: everything but ticks. */
+  readonly appended: number;
+  readonly accepted: number;
+  readonly duplicate: number;
+  /** Duplicates whose payload differs from the accepted one. */
+  readonly conflict: number;
+  readonly deadLettered: number;
+  readonly forgotten: number;
+  readonly ticks: number;
+  /** Offsets without an arrivals row: control records, or an alarm. */
+  readonly gaps: number;
+  /** Facts found in the fact tables for this partition; must equal `accepted`. */
+  readonly facts: number;
+  readonly outcomesAttributed: number;
+  readonly outcomesCrossover: number;
+  readonly outcomesUnattributed: number;
+};
+
+export type AuditRequest = {
+  readonly stream: Stream;
+  readonly views: readonly ExperimentView[];
+  /** Newest closed slices to check; null checks all. */
+  readonly slicesMax: number | null;
+};
+
+export type AuditResult = {
+  readonly slicesChecked: number;
+  readonly mismatches: readonly {readonly slice: string; readonly stored: string; readonly recomputed: string}[];
+  /** Fact keys that appear more than once after deduplication; must be 0. */
+  readonly duplicateKeys: number;
+};
+
+// ── analysis ──────────────────────────────────────────────────────────────────
+
+/** Which facts a verdict reads: one experiment × phase under one cut. */
+export type AnalysisScope = {
+  readonly stream: string;
+  readonly view: ExperimentView;
+  readonly phase: number;
+  /** Facts with arrival_ts ≤ cut count. */
+  readonly cut: EpochMs;
+};
+
+export interface AnalysisStore {
+  /** The newest phase with an `assigned` exposure (split) or a hinted outcome (paired) under the cut; null without data. */
+  newestPhase(scope: Omit<AnalysisScope, 'phase'>): Promise<number | null>;
+  /** Units per variant, crossovers, overrides and missing outcomes. */
+  exposureCounts(scope: AnalysisScope): Promise<ExposureCounts>;
+  /** Per variant: exact sums over units (split) for one metric, and the data range. */
+  armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]>;
+  /**
+   * Distinct values with their counts per variant, ascending: the tie groups of Mann–Whitney,
+   * quantiles and box plots. `per: outcome` takes each outcome's value, `per: unit` each unit's mean.
+   */
+  valueGroups(scope: AnalysisScope, metric: Metric, per: 'outcome' | 'unit'): Promise<ValueGroup[]>;
+  /** Paired by item: averages within (item, variant) first, then groups the differences. */
+  pairGroups(scope: AnalysisScope, metric: Metric, arms: {readonly control: string; readonly variant: string}): Promise<PairGroups>;
+  /** Covered offsets per partition under the cut. */
+  offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']>;
+  /** Names of measures seen with the experiment's outcomes (drafts, `analyze` without metrics). */
+  measuresSeen(stream: string, experiment: string): Promise<string[]>;
+  /** The SQL that gives a metric's numbers, with parameters filled in, for the evidence. */
+  explainSql(scope: AnalysisScope, metric: Metric): string;
+}
+
+export type ExposureCounts = {
+  /** Units (split: first assigned exposure; paired: distinct items) per variant, without crossovers. */
+  readonly units: Readonly<Record<string, number>>;
+  readonly crossoverUnits: number;
+  readonly overrideUnits: number;
+  /** Units per variant that have no outcome at all. */
+  readonly withoutOutcome: Readonly<Record<string, number>>;
+  /** Outcomes of the scope that arrived late, and outcomes of the stream that are unattributed. */
+  readonly outcomesLate: number;
+  readonly outcomesUnattributed: number;
+};
+
+/**
+ * Sums over the units of one arm. For unit i: nᵢ outcomes that count, sᵢ = Σq of the (numerator)
+ * measure, dᵢ = Σq of the denominator (ratio; otherwise nᵢ). q are integers at `metric.scale`.
+ */
+export type ArmTotals = {
+  readonly variant: string;
+  /** Exposed units, and those among them with nᵢ > 0. */
+  readonly units: number;
+  readonly unitsWithOutcome: number;
+  readonly outcomes: number;
+  readonly sumQ: bigint;
+  /** Σ over outcomes of q². */
+  readonly sumSquaresQ: bigint;
+  readonly denominatorQ: bigint;
+  readonly unitSumSquaresQ: bigint;
+  readonly unitDenominatorSquaresQ: bigint;
+  readonly unitCrossQ: bigint;
+  readonly min: number | null;
+  readonly max: number | null;
+  readonly eventFrom: EpochMs | null;
+  readonly eventTo: EpochMs | null;
+};
+
+/** `counts` by variant key. */
+export type ValueGroup = {readonly value: number; readonly counts: Readonly<Record<string, number>>};
+
+export type PairGroups = {
+  /** Items with a value in both arms. */
+  readonly pairs: number;
+  readonly itemsControl: number;
+  readonly itemsVariant: number;
+  readonly itemsEither: number;
+  /** Sum of the pairs' control and variant values (item averages). */
+  readonly sumControl: number;
+  readonly sumVariant: number;
+  readonly sumSquaresControl: number;
+  readonly sumSquaresVariant: number;
+  /**
+   * Differences variant − control on the decimal grid (cases/stats: 10^(ceil(log10 M) − 15),
+   * M = the largest |value| of the pairs), ascending, with counts.
+   */
+  readonly differences: readonly {readonly difference: number; readonly count: number}[];
+  readonly eventFrom: EpochMs | null;
+  readonly eventTo: EpochMs | null;
+};
+
+// ── verdicts, deliveries, alerts ──────────────────────────────────────────────
+
+export interface VerdictStore {
+  insertVerdicts(verdicts: readonly Verdict[]): Promise<void>;
+  verdict(verdictId: string): Promise<Verdict | null>;
+  /** Newest verdict of each metric × variant of the experiment (all experiments when null). */
+  latestVerdicts(stream: string, experiment: string | null): Promise<Verdict[]>;
+}
+
+export type AlertRow = {
+  readonly alert_id: string;
+  readonly stream: string;
+  readonly rule: string;
+  readonly experiment: string;
+  readonly variant: string;
+  readonly state: 'pending' | 'firing' | 'resolved';
+  readonly severity: string;
+  readonly value: number | null;
+  readonly threshold: number | null;
+  readonly window_start: string | null;
+  readonly window_end: string | null;
+  readonly reason: string;
+  readonly context: Readonly<Record<string, unknown>>;
+  /** ISO 8601. */
+  readonly changed_at: string;
+};
+
+/** One state of one message of the outbox; the newest row of an id counts. */
+export type DeliveryRow = {
+  /** Stable over retries and restarts: the webhook-id. */
+  readonly delivery_id: string;
+  readonly channel: string;
+  readonly subject: string;
+  readonly body: string;
+  readonly content_type: string;
+  readonly state: 'due' | 'delivered' | 'failed' | 'disabled';
+  readonly attempt: number;
+  /** ISO 8601. */
+  readonly created_at: string;
+  readonly next_attempt_at: string | null;
+  readonly changed_at: string;
+  readonly last_status: number | null;
+  readonly last_error: string;
+  readonly duration_ms: number | null;
+};
+
+export interface OutboxStore {
+  insertDeliveries(rows: readonly DeliveryRow[]): Promise<void>;
+  /** Newest state of every delivery in one of the states (all when empty), oldest first. */
+  deliveries(filter: {readonly states: readonly DeliveryRow['state'][]; readonly limit: number}): Promise<DeliveryRow[]>;
+  delivery(deliveryId: string): Promise<DeliveryRow | null>;
+  /** Every attempt of a delivery, oldest first. */
+  deliveryHistory(deliveryId: string): Promise<DeliveryRow[]>;
+  insertAlerts(rows: readonly AlertRow[]): Promise<void>;
+  /** Newest state per (rule, experiment, variant). */
+  latestAlerts(stream: string): Promise<AlertRow[]>;
+}
+
+// ── reading ───────────────────────────────────────────────────────────────────
+
+export type WindowRow = {
+  readonly stream: string;
+  readonly experiment: string;
+  readonly phase: number;
+  readonly variant: string;
+  readonly metric: string;
+  readonly window_start: EpochMs;
+  readonly window_end: EpochMs;
+  readonly n: number;
+  readonly sum: number;
+  readonly mean: number;
+  readonly sd: number | null;
+  readonly min: number;
+  readonly max: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
+  readonly status: 'provisional' | 'closed';
+  readonly revision: number;
+};
+
+export type StoredDeadLetter = {
+  readonly stream: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly code: string;
+  readonly message: string;
+  readonly key: string | null;
+  readonly value: Uint8Array;
+  /** ISO 8601. */
+  readonly arrival_ts: string;
+};
+
+export interface ReadStore {
+  /**
+   * One read-only statement of a user (SELECT, WITH, EXPLAIN, DESCRIBE, SHOW), parsed before it
+   * runs, under limits. `ASSAY_QUERY_REFUSED` says what was refused and why.
+   */
+  query(sql: string, options?: ReadQueryOptions): Promise<Record<string, unknown>[]>;
+  /** Windows of one experiment with window_end in (from, to], dimension rows left out. */
+  windows(request: {
+    readonly stream: string;
+    readonly experiment: string;
+    readonly sizeMs: number;
+    readonly slideMs: number;
+    readonly from: EpochMs;
+    readonly to: EpochMs;
+  }): Promise<WindowRow[]>;
+  deadLetters(filter: {readonly stream: string | null; readonly code: string | null; readonly limit: number}): Promise<StoredDeadLetter[]>;
+}
+
+export type ReadQueryOptions = {
+  /** What `v_x` without `_all` mean in this statement. */
+  readonly stream?: string;
+  readonly parameters?: Readonly<Record<string, string | number | readonly (string | number)[]>>;
+  readonly rowsMax?: number;
+  readonly secondsMax?: number;
+};
