@@ -4,7 +4,8 @@ import type {EpochMs} from './units.ts';
 export type EventId = Uint8Array;
 
 export type ExposureReason = 'assigned' | 'override' | 'fallback';
-export type OutcomeStatus = 'ok' | 'client_error' | 'server_error' | 'timeout';
+export const OUTCOME_STATUSES = ['ok', 'client_error', 'server_error', 'timeout'] as const;
+export type OutcomeStatus = (typeof OUTCOME_STATUSES)[number];
 
 /** The event that a unit met its variant. Analysis counts only from here. */
 export type Exposure = {
