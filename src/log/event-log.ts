@@ -31,6 +31,7 @@ export interface EventLog {
   /**
    * Reads one partition without a group, from `fromOffset` up to (not including)
    * `toOffset`, or for ever (tailing) when that is left out, until the signal aborts.
+   * Offsets the log no longer has, or cannot read, are passed over, logged and counted.
    */
   read(options: ReadOptions): AsyncIterable<readonly LogRecord[]>;
   /** First retained and next offset per partition, in partition order. */
@@ -110,6 +111,12 @@ export type ConsumerOptions = {
  * offset (the first retained one where none is committed). Records that lie in
  * the log but cannot be read (a codec is missing, a batch unpacks beyond the
  * limit) arrive as an `unreadable` range: nothing is skipped silently.
+ *
+ * `assigned` names the whole assignment; a member beyond the number of partitions
+ * gets an empty one. A commit is refused from the moment the group reassigns, also
+ * before the loop has pulled `revoked`. A consumer that the group threw out or
+ * whose client gave up is dead: `next` rejects with ASSAY_LOG_FENCED; close it and
+ * open another.
  */
 export interface LogConsumer {
   /** The next event; undefined after close() or when `timeoutMs` passed without one. */
