@@ -11,8 +11,8 @@ import {durationMs, type EpochMs, epochMs} from '../../src/core/units.ts';
 
 const codec = new RecordCodec(RELEASED_SCHEMAS);
 
-const name = fc.string({unit: 'grapheme', minLength: 1, maxLength: 20}).filter(text => text.isWellFormed() && text !== '__proto__');
-const strings = fc.dictionary(name, fc.string({unit: 'grapheme', maxLength: 30}).filter(text => text.isWellFormed()), {maxKeys: 6, noNullPrototype: true});
+const name = fc.string({unit: 'grapheme', minLength: 1, maxLength: 20}).filter(text => text !== '__proto__');
+const strings = fc.dictionary(name, fc.string({unit: 'grapheme', maxLength: 30}), {maxKeys: 6, noNullPrototype: true});
 const instants = fc.integer({min: -(2 ** 50), max: 2 ** 50}).map(ms => ms as EpochMs);
 const tail = {
   eventId: fc.uint8Array({minLength: 16, maxLength: 16}).map(bytes => Uint8Array.from(bytes)),
@@ -101,12 +101,12 @@ describe('encoding and decoding', () => {
 describe('decoding never throws', () => {
   const seed = Number(process.env['SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 
-  test(`on 60 000 damaged records and random bytes (SEED=${seed})`, () => {
+  test(`on 24 000 damaged records and random bytes (SEED=${seed})`, () => {
     const rng = seededRng(seed);
     const bases = fc.sample(events, {numRuns: 40, seed}).map(event => codec.encode(event));
     const codes = new Set<string>(DEAD_LETTER_CODES);
     let refused = 0;
-    for (let run = 0; run < 20_000; run += 1) {
+    for (let run = 0; run < 8_000; run += 1) {
       const base = bases[run % bases.length] ?? new Uint8Array(0);
       for (const bytes of [damaged(base, rng), rng.bytes(Math.floor(rng.next() * 40)), withRandomBody(base, rng)]) {
         const decoded = codec.decode(bytes);
@@ -123,7 +123,7 @@ describe('decoding never throws', () => {
         codec.decodeConfig(bytes);
       }
     }
-    expect(refused).toBeGreaterThan(30_000);
+    expect(refused).toBeGreaterThan(12_000);
   });
 });
 
