@@ -1,0 +1,79 @@
+import {rm, writeFile} from 'node:fs/promises';
+import {messageOf} from '../../core/errors.ts';
+import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
+import {engineCodeOf, toWarehouseError} from '../clickhouse/engine-error.ts';
+import {bindParams, quoteName, quoteString, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
+import {SerialQueue} from '../serial-queue.ts';
+import type {ChdbResult, ChdbSession} from './chdb-engine.ts';
+
+type Owner = {
+  readonly directory: string;
+  spoolPath(): string;
+  forget(connection: SqlConnection): void;
+};
+
+/** A {@link SqlConnection} to the engine in the process. */
+export class ChdbSqlConnection implements SqlConnection {
+  readonly #session: ChdbSession;
+  readonly #owner: Owner;
+  readonly #queue = new SerialQueue();
+  #isClosed = false;
+
+  constructor(session: ChdbSession, owner: Owner) {
+    this.#session = session;
+    this.#owner = owner;
+  }
+
+  async select<Row>(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<Row[]> {
+    const result = await this.#run(withOutput(bindParams(sql, params), 'JSONEachRow', settings));
+    return parseRows<Row>(result.text());
+  }
+
+  async command(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<void> {
+    await this.#run(withSettings(bindParams(sql, params), settings));
+  }
+
+  async insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void> {
+    if (rowCount === 0) return;
+    const path = this.#owner.spoolPath();
+    try {
+      await writeFile(path, rows);
+      await this.#run(insertFromFile(`${quoteTable(table)} (${columns.map(quoteName).join(', ')})`, path, 'RowBinary'));
+    } finally {
+      await rm(path, {force: true});
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#owner.forget(this);
+    // Closing under a running query would abort the engine.
+    await this.#queue.idle();
+    this.#session.close();
+  }
+
+  #run(sql: string): Promise<ChdbResult> {
+    return this.#queue.run(async () => {
+      try {
+        return await this.#session.queryAsync(sql, {format: 'Null'});
+      } catch (cause) {
+        const message = messageOf(cause);
+        throw toWarehouseError(engineCodeOf(message), message, {where: this.#owner.directory, cause});
+      }
+    });
+  }
+}
+
+/** The file has the columns of the target, so its structure is the target's. */
+export function insertFromFile(target: string, path: string, format: string): string {
+  return (
+    `INSERT INTO ${target} SELECT * FROM file(${quoteString(path)}, ${quoteString(format)})` +
+    ' SETTINGS use_structure_from_insertion_table_in_table_functions = 1, max_insert_threads = 1'
+  );
+}
+
+/** One JSON object a line. */
+export function parseRows<Row>(text: string): Row[] {
+  return text.length === 0 ? [] : (JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as Row[]);
+}
