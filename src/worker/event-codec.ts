@@ -1,0 +1,23 @@
+import type {DeadLetterCode, Event, LogEvent, Tick} from '../core/events.ts';
+import type {DurationMs, EpochMs} from '../core/units.ts';
+
+/** What the bytes of a record are, or why they are nothing we know. */
+export type DecodeResult =
+  | {readonly ok: true; readonly event: LogEvent}
+  | {readonly ok: false; readonly code: DeadLetterCode; readonly message: string};
+
+/** When the log took a record, for the checks that compare its times with it. */
+export type ArrivalContext = {
+  readonly appendTs: EpochMs;
+  readonly arrivalTs: EpochMs;
+  readonly maxAgeMs: DurationMs | null;
+};
+
+/** Bytes ⇄ events as the worker needs them: pure functions, handed in so that it never names a format. */
+export type EventCodec = {
+  /** Never throws, whatever the bytes. */
+  decode(bytes: Uint8Array): DecodeResult;
+  /** Why a decoded event may not become a fact (DESIGN C7), or null. */
+  check(event: Event, context: ArrivalContext): {readonly code: DeadLetterCode; readonly message: string} | null;
+  encodeTick(tick: Tick): Uint8Array;
+};

@@ -1,0 +1,98 @@
+import {AssayError} from '../core/errors.ts';
+import type {FactBatch} from '../core/facts.ts';
+import {DEAD_LETTERS_TOPIC} from '../core/streams.ts';
+import type {LogConsumer} from '../log/event-log.ts';
+import {retryForever} from './backoff.ts';
+import {toDeadLetterRecord} from './dead-letter-topic.ts';
+import type {ExposureCache} from './exposure-cache.ts';
+import type {FlushPart, PartitionWork} from './partition-work.ts';
+import {showProvisional} from './provisional-flush.ts';
+import {WORKER_METRICS} from './worker-metrics.ts';
+import type {WorkerOptions} from './worker-options.ts';
+
+export type FlushContext = WorkerOptions & {
+  readonly cache: ExposureCache;
+  readonly consumer: LogConsumer;
+  /** Ends retries, when the worker may wait no longer. */
+  readonly retrySignal: AbortSignal;
+  /** Every assignment whose offset may have to move; one that was revoked is left alone. */
+  readonly works: () => readonly PartitionWork[];
+  readonly onRetry: () => void;
+};
+
+/**
+ * Makes rows durable, then moves the offsets. In this order, because an offset is
+ * the promise that everything below it is in the warehouse: committed ⇒ durable.
+ *
+ *     killed after …   leaves            a restart
+ *     nothing          nothing           reads the same records again
+ *     insertFacts      rows, no offset   writes the same rows again, which collapse
+ *     commit           both              goes on behind them
+ *
+ * @returns 'fenced' when a commit was refused: the rows are durable all the same.
+ */
+export async function flush(parts: readonly FlushPart[], context: FlushContext): Promise<'committed' | 'fenced'> {
+  const {warehouse, log, stream, clock, metrics} = context;
+  const startedAt = clock.now();
+  const batch = toFactBatch(stream.name, parts);
+  if (batch.arrivals.length > 0) {
+    await retried('facts', () => warehouse.insertFacts(batch), context);
+  }
+  if (batch.deadLetters.length > 0) {
+    const letters = batch.deadLetters.map(row => toDeadLetterRecord(stream.name, row));
+    await retried('dead_letters', () => log.append(DEAD_LETTERS_TOPIC, letters), context);
+  }
+  for (const {work, cursor} of parts) work.durableOffset = cursor.nextOffset;
+  await showProvisional(parts, context);
+  const outcome = await commitDurable(context);
+  metrics.count(WORKER_METRICS.flushedRows, batch.arrivals.length, {stream: stream.name});
+  metrics.observe(WORKER_METRICS.flushSeconds, (clock.now() - startedAt) / 1000, {stream: stream.name});
+  context.logger.debug('batch flushed', {stream: stream.name, rows: batch.arrivals.length, outcome});
+  return outcome;
+}
+
+/** Commits what is durable and not committed, for the partitions this worker still has. */
+async function commitDurable(context: FlushContext): Promise<'committed' | 'fenced'> {
+  const commitOnce = async (): Promise<void> => {
+    const due = context.works().filter(isCommitDue);
+    const offsets = due.map(({partition, durableOffset}) => ({partition, offset: durableOffset}));
+    if (offsets.length === 0) return;
+    await context.consumer.commit(offsets);
+    for (const [index, work] of due.entries()) work.committedOffset = offsets[index]?.offset ?? work.committedOffset;
+    context.onProgress?.();
+  };
+  try {
+    await retried('commit', commitOnce, context);
+    return 'committed';
+  } catch (error) {
+    if (error instanceof AssayError && error.code === 'ASSAY_LOG_FENCED') return 'fenced';
+    throw error;
+  }
+}
+
+export const isCommitDue = (work: PartitionWork): boolean =>
+  !work.isRevoked && work.durableOffset > work.committedOffset;
+
+function retried<T>(step: string, work: () => Promise<T>, context: FlushContext): Promise<T> {
+  const {clock, rng, metrics, logger, stream} = context;
+  return retryForever(work, {
+    clock,
+    rng,
+    signal: context.retrySignal,
+    onRetry: (error, attempt) => {
+      context.onRetry();
+      metrics.count(WORKER_METRICS.flushRetries, 1, {stream: stream.name, step});
+      logger.warn('flush delayed', {stream: stream.name, step, attempt, code: error.code, error: error.message});
+    },
+  });
+}
+
+function toFactBatch(stream: string, parts: readonly FlushPart[]): FactBatch {
+  return {
+    stream,
+    exposures: parts.flatMap(({rows}) => rows.exposures),
+    outcomes: parts.flatMap(({rows}) => rows.outcomes.map(({fact}) => fact)),
+    deadLetters: parts.flatMap(({rows}) => rows.deadLetters),
+    arrivals: parts.flatMap(({rows}) => rows.arrivals),
+  };
+}

@@ -1,0 +1,116 @@
+import {assert} from '../core/assert.ts';
+import {LIMITS} from '../core/limits.ts';
+import type {Stream} from '../core/streams.ts';
+import type {EpochMs} from '../core/units.ts';
+import type {ConsumerEvent} from '../log/event-log.ts';
+import {type DecodedBatch, type DecodedRows, noRows} from './decode-batch.ts';
+import {DuplicateHints} from './duplicate-hints.ts';
+import {type PartitionCursor, startCursor} from './partition-cursor.ts';
+import {type KeyBudget, ProvisionalSlices} from './provisional-slices.ts';
+
+export type RecordsEvent = Extract<ConsumerEvent, {type: 'batch' | 'unreadable'}>;
+
+/** What a flush takes from one partition: rows, and the cursor behind the last of them. */
+export type FlushPart = {readonly work: PartitionWork; readonly rows: DecodedRows; readonly cursor: PartitionCursor};
+
+/**
+ * One assignment of one partition to this worker, from `assigned` to `revoked`.
+ *
+ *     seeding ──arrivalHigh known──► reading ──revoked──► (dropped)
+ *        └─ records wait in the stash      └─ rows wait in `pending` for a flush
+ *
+ * Nothing in here outlives the assignment: a new owner reads again from the
+ * committed offset and comes to the same rows.
+ */
+export class PartitionWork {
+  readonly logEpoch: number;
+  readonly partition: number;
+  readonly startOffset: bigint;
+  readonly slices: ProvisionalSlices;
+  readonly hints: DuplicateHints;
+  /** Records that came before the running maximum was known; few, as the partition is paused. */
+  readonly stash: RecordsEvent[] = [];
+  /** The open slices of before are in `slices`: they may be shown. */
+  isRebuilt = false;
+  isRevoked = false;
+  /** Everything below is acknowledged by the warehouse. */
+  durableOffset: bigint;
+  committedOffset: bigint;
+  /** When a record or a tick of ours last passed. */
+  lastActiveAt: EpochMs;
+  #cursor: PartitionCursor | undefined;
+  #pending = noRows();
+  #pendingSince: EpochMs | undefined;
+
+  constructor(
+    start: {readonly logEpoch: number; readonly partition: number; readonly startOffset: bigint},
+    options: {readonly stream: Stream; readonly keyBudget: KeyBudget; readonly now: EpochMs; readonly shareOf: number},
+  ) {
+    this.logEpoch = start.logEpoch;
+    this.partition = start.partition;
+    this.startOffset = start.startOffset;
+    this.durableOffset = start.startOffset;
+    this.committedOffset = start.startOffset;
+    this.lastActiveAt = options.now;
+    this.slices = new ProvisionalSlices(options.stream.sliceMs, options.keyBudget);
+    this.hints = new DuplicateHints(LIMITS.duplicateHintsMax / options.shareOf);
+  }
+
+  /** undefined while seeding. */
+  get cursor(): PartitionCursor | undefined {
+    return this.#cursor;
+  }
+
+  get pendingRows(): number {
+    return this.#pending.arrivals.length;
+  }
+
+  get pendingBytes(): number {
+    return this.#pending.bytes;
+  }
+
+  get pendingSince(): EpochMs | undefined {
+    return this.#pendingSince;
+  }
+
+  /** Ends seeding. */
+  start(arrivalHigh: EpochMs | null): PartitionCursor {
+    this.#cursor = startCursor(this, arrivalHigh);
+    return this.#cursor;
+  }
+
+  take(batch: DecodedBatch, now: EpochMs): void {
+    assert(this.#cursor !== undefined, 'a partition is read only after it was seeded');
+    this.#cursor = batch.cursor;
+    this.lastActiveAt = now;
+    if (batch.rows.arrivals.length === 0) return;
+    this.#pendingSince ??= now;
+    append(this.#pending, batch.rows);
+  }
+
+  /** Hands the pending rows over; undefined when there are none. */
+  takePending(): FlushPart | undefined {
+    if (this.#cursor === undefined || this.#pending.arrivals.length === 0) return undefined;
+    const part = {work: this, rows: this.#pending, cursor: this.#cursor};
+    this.#pending = noRows();
+    this.#pendingSince = undefined;
+    return part;
+  }
+
+  revoke(): void {
+    this.isRevoked = true;
+    this.#pending = noRows();
+    this.#pendingSince = undefined;
+    this.stash.length = 0;
+    this.slices.clear();
+  }
+}
+
+function append(target: DecodedRows, rows: DecodedRows): void {
+  for (const exposure of rows.exposures) target.exposures.push(exposure);
+  for (const outcome of rows.outcomes) target.outcomes.push(outcome);
+  for (const deadLetter of rows.deadLetters) target.deadLetters.push(deadLetter);
+  for (const arrival of rows.arrivals) target.arrivals.push(arrival);
+  target.bytes += rows.bytes;
+  target.ticks += rows.ticks;
+}

@@ -1,0 +1,144 @@
+import type {OutcomeFact} from '../core/facts.ts';
+import type {ExperimentView} from '../core/experiment.ts';
+import {messageOf} from '../core/errors.ts';
+import {LIMITS} from '../core/limits.ts';
+import {type EpochMs, epochMs, sliceStartOf} from '../core/units.ts';
+import {attribute} from './attribution.ts';
+import {isRetryable} from './backoff.ts';
+import {ExposureCache} from './exposure-cache.ts';
+import type {FlushPart, PartitionWork} from './partition-work.ts';
+import type {ProvisionalSlices} from './provisional-slices.ts';
+import {WORKER_LIMITS} from './worker-limits.ts';
+import {WORKER_METRICS} from './worker-metrics.ts';
+import type {WorkerOptions} from './worker-options.ts';
+
+type Context = Pick<WorkerOptions, 'stream' | 'warehouse' | 'views' | 'metrics' | 'logger'> & {
+  readonly cache: ExposureCache;
+};
+
+/**
+ * Joins the outcomes of a flush with the exposures this worker knows and stores
+ * the open slices that changed. Runs after the facts are durable, so the look-up
+ * sees the exposures of this very flush. Provisional rows are a service, not the
+ * books: when the warehouse is slow here, nothing waits and nothing is repeated;
+ * what could not be stored is cumulative and goes with the next flush.
+ */
+export async function showProvisional(parts: readonly FlushPart[], context: Context): Promise<void> {
+  const {stream, warehouse, cache, logger} = context;
+  const owned = parts.filter(({work}) => !work.isRevoked);
+  for (const {rows} of owned) for (const exposure of rows.exposures) cache.observe(exposure);
+  const views = viewsByExperiment(context.views(stream.name));
+  const fresh = owned.map(part => ({...part, outcomes: freshOutcomes(part, context)}));
+  await lookUp(fresh.flatMap(({outcomes}) => outcomes), views, context);
+  const live = fresh.filter(({work}) => !work.isRevoked);
+  for (const {work, outcomes} of live) addAll(work.slices, outcomes, {...context, views});
+  // One that is rebuilt while the rows below are written keeps its changes for the next flush.
+  const shown = live.filter(({work}) => work.isRebuilt);
+  const changed = shown.flatMap(({work, cursor}) => {
+    const {logEpoch, partition} = work;
+    return work.slices.changed({logEpoch, partition, lastOffset: cursor.nextOffset - 1n});
+  });
+  try {
+    if (changed.length > 0) await warehouse.insertProvisional(stream.name, changed);
+    for (const {work} of shown) work.slices.settle();
+  } catch (error) {
+    if (!isRetryable(error)) throw error;
+    logger.warn('provisional slices delayed', {slices: changed.length, error: messageOf(error)});
+  }
+  for (const {work, cursor} of fresh) work.slices.dropEndingBefore(openFrom(cursor.arrivalHigh, context));
+}
+
+/**
+ * A new owner's open slices: the outcomes below its start, read back from the facts.
+ * Built aside and then merged, so that a failure half-way leaves nothing behind.
+ */
+export async function rebuildProvisional(
+  work: PartitionWork,
+  aside: ProvisionalSlices,
+  options: Omit<Context, 'cache'> & {readonly arrivalHigh: EpochMs},
+): Promise<void> {
+  const {stream, warehouse} = options;
+  // A cache of its own: what it learns must not miss the exposures that flushes see meanwhile.
+  const context = {...options, cache: new ExposureCache(WORKER_LIMITS.rebuildCacheUnitsMax)};
+  const from = sliceStartOf(epochMs(openFrom(options.arrivalHigh, options) - stream.sliceMs), stream.sliceMs);
+  const below = {stream: stream.name, logEpoch: work.logEpoch, partition: work.partition, belowOffset: work.startOffset};
+  const views = viewsByExperiment(context.views(stream.name));
+  for await (const outcomes of warehouse.openOutcomes({...below, from})) {
+    if (work.isRevoked) return;
+    for (let start = 0; start < outcomes.length; start += LIMITS.exposureLookupUnitsMax) {
+      const chunk = outcomes.slice(start, start + LIMITS.exposureLookupUnitsMax);
+      await lookUp(chunk, views, context);
+      addAll(aside, chunk, {...context, views});
+    }
+  }
+}
+
+/** Outcomes that belong to open slices and were not seen before; counts the late ones. */
+function freshOutcomes({work, rows, cursor}: FlushPart, {stream, metrics}: Context): OutcomeFact[] {
+  const open = openFrom(cursor.arrivalHigh, {stream});
+  const fresh: OutcomeFact[] = [];
+  let late = 0;
+  let duplicates = 0;
+  for (const {fact, idHash} of rows.outcomes) {
+    const sliceEnd = sliceStartOf(fact.eventTs, stream.sliceMs) + stream.sliceMs;
+    if (work.hints.seen(idHash)) duplicates++;
+    else if (sliceEnd >= open) fresh.push(fact);
+    if (fact.arrival.arrivalTs > sliceEnd + stream.latenessMs) late++;
+  }
+  if (late > 0) metrics.count(WORKER_METRICS.lateEvents, late, {stream: stream.name});
+  if (duplicates > 0) metrics.count(WORKER_METRICS.duplicateHints, duplicates, {stream: stream.name});
+  return fresh;
+}
+
+/** At most once per flush: the units that the cache does not know, up to the limit. */
+async function lookUp(
+  outcomes: readonly OutcomeFact[],
+  views: ReadonlyMap<string, ExperimentView>,
+  {stream, warehouse, cache, logger}: Context,
+): Promise<void> {
+  if (!hasSplit(views)) return;
+  const missing = new Set<string>();
+  for (const {unitId} of outcomes) {
+    if (missing.size >= LIMITS.exposureLookupUnitsMax) break;
+    if (cache.of(unitId) === undefined) missing.add(unitId);
+  }
+  if (missing.size === 0) return;
+  const unitIds = [...missing];
+  try {
+    cache.learn(unitIds, await warehouse.firstExposures(stream.name, unitIds));
+  } catch (error) {
+    if (!isRetryable(error)) throw error;
+    logger.warn('exposure lookup failed', {units: unitIds.length, error: messageOf(error)});
+  }
+}
+
+function addAll(
+  slices: ProvisionalSlices,
+  outcomes: readonly OutcomeFact[],
+  {views, cache, stream, metrics}: Omit<Context, 'views'> & {readonly views: ReadonlyMap<string, ExperimentView>},
+): void {
+  const isJoinNeeded = hasSplit(views);
+  let unjoined = 0;
+  let refused = 0;
+  for (const outcome of outcomes) {
+    const exposures = isJoinNeeded ? cache.of(outcome.unitId) : [];
+    const {attributions, isUnjoined} = attribute(outcome, exposures, views);
+    if (isUnjoined) unjoined++;
+    refused += slices.add(outcome, attributions);
+  }
+  if (unjoined > 0) metrics.count(WORKER_METRICS.unjoined, unjoined, {stream: stream.name});
+  if (refused > 0) metrics.count(WORKER_METRICS.overflow, refused, {stream: stream.name});
+}
+
+/** Slices that end before this have passed their lateness in this partition. */
+function openFrom(arrivalHigh: EpochMs | null, {stream}: Pick<Context, 'stream'>): EpochMs {
+  return epochMs((arrivalHigh ?? 0) - stream.latenessMs);
+}
+
+const viewsByExperiment = (views: readonly ExperimentView[]): Map<string, ExperimentView> =>
+  new Map(views.map(view => [view.experiment, view]));
+
+function hasSplit(views: ReadonlyMap<string, ExperimentView>): boolean {
+  for (const {definition} of views.values()) if (definition.design === 'split') return true;
+  return false;
+}

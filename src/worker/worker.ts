@@ -1,0 +1,319 @@
+import {AssayError, messageOf} from '../core/errors.ts';
+import {LIMITS} from '../core/limits.ts';
+import {workerGroup} from '../core/streams.ts';
+import type {ConsumerEvent, LogConsumer} from '../log/event-log.ts';
+import {retryForever} from './backoff.ts';
+import {type DecodedBatch, decodeBatch, decodeUnreadable} from './decode-batch.ts';
+import {ExposureCache} from './exposure-cache.ts';
+import {flush, isCommitDue} from './flush.ts';
+import {PartitionWork, type RecordsEvent} from './partition-work.ts';
+import {PauseGate} from './pause-gate.ts';
+import {rebuildProvisional} from './provisional-flush.ts';
+import {type KeyBudget, ProvisionalSlices} from './provisional-slices.ts';
+import {Ticker} from './ticker.ts';
+import {WORKER_LIMITS} from './worker-limits.ts';
+import {WorkerGauges} from './worker-gauges.ts';
+import {WORKER_METRICS} from './worker-metrics.ts';
+import type {WorkerEnd, WorkerOptions} from './worker-options.ts';
+
+/**
+ * Reads one stream's topic as a member of its group until the signal, a dead
+ * consumer or a fatal error ends it: decode → check → join → slice → flush → commit.
+ */
+export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
+  const {log, stream, logger} = options;
+  try {
+    const consumer = await log.openConsumer({
+      topic: stream.topic,
+      group: workerGroup(stream.name),
+      batchRecordsMax: LIMITS.consumerBatchRecordsMax,
+      bufferBytesMax: LIMITS.inFlightBytesMax,
+    });
+    return await new Worker(options, consumer).run();
+  } catch (error) {
+    const isFatal = error instanceof AssayError && error.kind !== 'retry';
+    logger[isFatal ? 'error' : 'warn']('worker ended', {stream: stream.name, error: messageOf(error)});
+    return {reason: isFatal ? 'fatal' : 'rebuild', error};
+  }
+}
+
+/**
+ * One loop, one flush at a time beside it. While a flush is under way the next
+ * buffer fills; when that is full, or the sink refuses, all partitions are paused.
+ * Rows in memory: at most two insert buffers and what the consumer had in hand.
+ */
+class Worker {
+  readonly #options: WorkerOptions;
+  readonly #consumer: LogConsumer;
+  readonly #gate: PauseGate;
+  readonly #ticker: Ticker;
+  readonly #gauges: WorkerGauges;
+  readonly #cache = new ExposureCache(LIMITS.exposureCacheUnitsMax);
+  readonly #keyBudget: KeyBudget = {keysMax: LIMITS.provisionalKeysMax, keys: 0};
+  /** Ends every wait for the warehouse and the log. */
+  readonly #giveUp = new AbortController();
+  readonly #works = new Map<number, PartitionWork>();
+  #next: Promise<{readonly event: ConsumerEvent | undefined}> | undefined;
+  #flushing: Promise<void> | undefined;
+  #failure: {readonly error: unknown} | undefined;
+  #isSinkRefusing = false;
+  #fencedCommits = 0;
+  #lastFlushAt: number;
+  #lastEventAt: number;
+  #turnStartedAt: number;
+
+  constructor(options: WorkerOptions, consumer: LogConsumer) {
+    this.#options = options;
+    this.#consumer = consumer;
+    this.#gate = new PauseGate(consumer);
+    this.#ticker = new Ticker(options);
+    this.#gauges = new WorkerGauges(options);
+    const now = options.clock.now();
+    this.#lastFlushAt = now;
+    this.#lastEventAt = now;
+    this.#turnStartedAt = now;
+  }
+
+  async run(): Promise<WorkerEnd> {
+    const {signal, logger, stream} = this.#options;
+    try {
+      while (!signal.aborted) await this.#turn();
+      await this.#drain();
+      return {reason: 'stopped'};
+    } finally {
+      this.#giveUp.abort();
+      for (const work of this.#works.values()) work.revoke();
+      await this.#consumer.close().catch((error: unknown) => {
+        logger.warn('consumer not closed', {stream: stream.name, error: messageOf(error)});
+      });
+    }
+  }
+
+  async #turn(): Promise<void> {
+    const event = await this.#nextEvent();
+    if (this.#failure !== undefined) throw this.#failure.error;
+    const now = this.#options.clock.now();
+    if (event !== undefined) {
+      this.#lastEventAt = now;
+      this.#handle(event);
+    }
+    if (this.#isFlushDue(now)) this.#startFlush();
+    const isHeld = this.#isSinkRefusing || this.#isBufferFull();
+    this.#gate.set(this.#works.keys(), partition => isHeld || this.#works.get(partition)?.cursor === undefined);
+    const endOffsets = this.#consumer.endOffsets();
+    this.#ticker.tickIdle(this.#works.values(), endOffsets, now);
+    this.#gauges.update({now, works: this.#works, endOffsets, isHeld, keys: this.#keyBudget.keys});
+    if (isHeld) this.#lastEventAt = now;
+    else this.#checkStall(endOffsets, now);
+    await this.#yieldTurn(event === undefined);
+  }
+
+  /** The next event, or undefined when the time is up or a flush ended: the loop then looks around. */
+  async #nextEvent(): Promise<ConsumerEvent | undefined> {
+    if (this.#next === undefined) {
+      this.#next = this.#consumer.next(this.#waitMs()).then(event => ({event}));
+      this.#next.catch(() => undefined);
+    }
+    const first = await (this.#flushing === undefined ? this.#next : Promise.race([this.#next, this.#flushing]));
+    if (first === undefined) return undefined;
+    this.#next = undefined;
+    return first.event;
+  }
+
+  #handle(event: ConsumerEvent): void {
+    switch (event.type) {
+      case 'assigned':
+        this.#assign(event);
+        break;
+      case 'revoked':
+        this.#revoke(event.partitions);
+        break;
+      default: {
+        const work = this.#works.get(event.partition);
+        if (work === undefined) return;
+        if (work.cursor === undefined) work.stash.push(copyOf(event));
+        else this.#take(work, event);
+      }
+    }
+  }
+
+  #assign(event: Extract<ConsumerEvent, {type: 'assigned'}>): void {
+    const {stream, clock, logger} = this.#options;
+    this.#revoke(event.partitions.map(({partition}) => partition));
+    for (const start of event.partitions) {
+      const work = new PartitionWork(
+        {...start, logEpoch: event.logEpoch},
+        {stream, keyBudget: this.#keyBudget, now: clock.now(), shareOf: event.partitions.length},
+      );
+      this.#works.set(start.partition, work);
+      this.#inBackground(this.#seed(work));
+    }
+    logger.info('partitions assigned', {stream: stream.name, partitions: event.partitions.map(p => p.partition)});
+  }
+
+  #revoke(partitions: readonly number[]): void {
+    for (const partition of partitions) {
+      this.#works.get(partition)?.revoke();
+      if (this.#works.delete(partition)) this.#cache.clear();
+    }
+    this.#gate.forget(partitions);
+    this.#fencedCommits = 0;
+  }
+
+  /** Learns where the running maximum of arrivals stands, reads what waited, then rebuilds open slices. */
+  async #seed(work: PartitionWork): Promise<void> {
+    const {stream, warehouse} = this.#options;
+    const below = {stream: stream.name, logEpoch: work.logEpoch, partition: work.partition, belowOffset: work.startOffset};
+    const arrivalHigh = await this.#retried(async () => (work.isRevoked ? null : warehouse.arrivalHigh(below)));
+    if (work.isRevoked) return;
+    work.start(arrivalHigh);
+    for (const event of work.stash.splice(0)) this.#take(work, event);
+    if (arrivalHigh !== null) {
+      await this.#retried(async () => {
+        if (work.isRevoked) return;
+        const aside = new ProvisionalSlices(stream.sliceMs, this.#keyBudget);
+        try {
+          await rebuildProvisional(work, aside, {...this.#options, arrivalHigh});
+          if (!work.isRevoked) work.slices.absorb(aside);
+        } finally {
+          aside.clear();
+        }
+      });
+    }
+    work.isRebuilt = true;
+  }
+
+  #take(work: PartitionWork, event: RecordsEvent): void {
+    const {codec, hasher, stream, clock} = this.#options;
+    if (work.cursor === undefined) return;
+    const context = {codec, hasher, maxAgeMs: stream.maxAgeMs};
+    const batch: DecodedBatch =
+      event.type === 'batch' ? decodeBatch(work.cursor, event.records, context) : decodeUnreadable(work.cursor, event);
+    this.#gauges.countBatch(work.partition, batch);
+    work.take(batch, clock.now());
+  }
+
+  #isBufferFull(): boolean {
+    let rows = 0;
+    let bytes = 0;
+    for (const work of this.#works.values()) {
+      rows += work.pendingRows;
+      bytes += work.pendingBytes;
+    }
+    return rows >= LIMITS.insertBufferRowsMax || bytes >= LIMITS.insertBufferBytesMax;
+  }
+
+  #isFlushDue(now: number): boolean {
+    if (this.#flushing !== undefined) return false;
+    if (this.#isBufferFull()) return true;
+    for (const work of this.#works.values()) {
+      if (now - (work.pendingSince ?? now) >= LIMITS.insertBufferAgeMsMax) return true;
+      if (isCommitDue(work) && now - this.#lastFlushAt >= LIMITS.insertBufferAgeMsMax) return true;
+    }
+    return false;
+  }
+
+  #startFlush(): void {
+    const works = [...this.#works.values()];
+    const parts = works.flatMap(work => work.takePending() ?? []);
+    const context = {
+      ...this.#options,
+      cache: this.#cache,
+      consumer: this.#consumer,
+      retrySignal: this.#giveUp.signal,
+      works: () => works,
+      onRetry: () => {
+        this.#isSinkRefusing = true;
+      },
+    };
+    this.#flushing = flush(parts, context)
+      .then(outcome => this.#endFlush(outcome))
+      .catch((error: unknown) => {
+        this.#failure ??= {error};
+      })
+      .finally(() => {
+        this.#flushing = undefined;
+        this.#isSinkRefusing = false;
+        this.#lastFlushAt = this.#options.clock.now();
+      });
+  }
+
+  /** A commit may be refused because a rebalance is on its way; when none comes, the consumer is dead. */
+  #endFlush(outcome: 'committed' | 'fenced'): void {
+    this.#fencedCommits = outcome === 'committed' ? 0 : this.#fencedCommits + 1;
+    if (this.#fencedCommits >= WORKER_LIMITS.fencedCommitsMax) {
+      throw new AssayError('ASSAY_LOG_FENCED', `${this.#fencedCommits} commits in a row were refused`);
+    }
+  }
+
+  #checkStall(endOffsets: ReadonlyMap<number, bigint>, now: number): void {
+    if (now - this.#lastEventAt < WORKER_LIMITS.stallMsMax) return;
+    for (const {cursor, partition} of this.#works.values()) {
+      if (cursor !== undefined && (endOffsets.get(partition) ?? 0n) > cursor.nextOffset) {
+        throw new AssayError('ASSAY_LOG_UNAVAILABLE', `records wait in partition ${partition} and none arrives`);
+      }
+    }
+  }
+
+  /** Decoding batch after batch never leaves the microtask queue; other work must get a turn. */
+  async #yieldTurn(wasIdle: boolean): Promise<void> {
+    const {clock} = this.#options;
+    if (!wasIdle && clock.now() - this.#turnStartedAt < WORKER_LIMITS.turnMsMax) return;
+    if (!wasIdle) await clock.sleep(0);
+    this.#turnStartedAt = clock.now();
+  }
+
+  /** Until a flush is due by age, at most the polling time. */
+  #waitMs(): number {
+    const now = this.#options.clock.now();
+    let waitMs: number = WORKER_LIMITS.pollMsMax;
+    if (this.#flushing !== undefined) return waitMs;
+    for (const {pendingSince} of this.#works.values()) {
+      if (pendingSince !== undefined) waitMs = Math.min(waitMs, pendingSince + LIMITS.insertBufferAgeMsMax - now);
+    }
+    return Math.max(1, waitMs);
+  }
+
+  /** Final flush and commit, for as long as a stopping process may take. What is left is read again. */
+  async #drain(): Promise<void> {
+    const {clock, logger, stream} = this.#options;
+    const isDrained = new AbortController();
+    const timeUp = clock.sleep(LIMITS.shutdownDrainMsMax, isDrained.signal);
+    const drained = (async () => {
+      await this.#flushing;
+      if (this.#failure !== undefined) return;
+      this.#startFlush();
+      await this.#flushing;
+    })();
+    await Promise.race([drained, timeUp]);
+    isDrained.abort();
+    if (this.#failure !== undefined || this.#flushing !== undefined) {
+      logger.warn('drain incomplete', {stream: stream.name, error: messageOf(this.#failure?.error ?? 'time is up')});
+    }
+  }
+
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (!this.#giveUp.signal.aborted) this.#failure ??= {error};
+    });
+  }
+
+  #retried<T>(work: () => Promise<T>): Promise<T> {
+    const {clock, rng, logger, stream, metrics} = this.#options;
+    return retryForever(work, {
+      clock,
+      rng,
+      signal: this.#giveUp.signal,
+      onRetry: (error, attempt) => {
+        metrics.count(WORKER_METRICS.flushRetries, 1, {stream: stream.name, step: 'seed'});
+        logger.warn('seeding delayed', {stream: stream.name, attempt, error: error.message});
+      },
+    });
+  }
+}
+
+/** Values live only until the next event is asked for. */
+function copyOf(event: RecordsEvent): RecordsEvent {
+  if (event.type === 'unreadable') return event;
+  return {...event, records: event.records.map(record => ({...record, value: record.value.slice()}))};
+}
