@@ -1,0 +1,60 @@
+import type {ArmEvidence} from '../core/verdict.ts';
+import {boxPlot} from '../stats/box-plot.ts';
+import {type OrderStatistics, orderStatistics} from '../stats/order-statistics.ts';
+import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
+import {rootOf} from './applied-test.ts';
+import type {MetricInputs} from './inputs.ts';
+import {armMoments} from './unpaired-tests.ts';
+
+/** One arm as the metric sees it: exact mean and spread, type-7 quantiles, whiskers at 1.5 IQR. */
+export function armEvidence(inputs: MetricInputs, arm: ArmTotals, units: number): ArmEvidence {
+  const {mean, variance} = armMoments(inputs.metric, arm);
+  const known = {variant: arm.variant, units, outcomes: arm.outcomes, mean, sd: rootOf(variance)};
+  const {outcomeGroups} = inputs;
+  if (outcomeGroups.status !== 'ok' || arm.outcomes === 0) return {...known, ...NO_QUANTILES};
+  const groups = groupsOf(outcomeGroups.groups, arm.variant);
+  const box = boxPlot({groups}, {whiskerK: 1.5});
+  if (box.status !== 'ok') return {...known, ...NO_QUANTILES};
+  const [p95, p99] = quantilesOf(outcomeGroups.groups, arm.variant, [0.95, 0.99]);
+  return {
+    ...known,
+    min: arm.min ?? box.min,
+    p25: box.q1,
+    p50: box.median,
+    p75: box.q3,
+    p95: p95 ?? null,
+    p99: p99 ?? null,
+    max: arm.max ?? box.max,
+    whisker_low: box.lowerWhisker,
+    whisker_high: box.upperWhisker,
+  };
+}
+
+/** Type-7 quantiles of one arm's values; empty when the arm has none. */
+export function quantilesOf(groups: readonly ValueGroup[], variant: string, ps: readonly number[]): number[] {
+  const ranks = ranksOf(groupsOf(groups, variant));
+  return ranks === null ? [] : ps.map(p => ranks.quantile(p));
+}
+
+function groupsOf(groups: readonly ValueGroup[], variant: string): {value: number; count: number}[] {
+  return groups.map(({value, counts}) => ({value, count: counts[variant] ?? 0})).filter(group => group.count > 0);
+}
+
+function ranksOf(groups: readonly {readonly value: number; readonly count: number}[]): OrderStatistics | null {
+  if (groups.length === 0) return null;
+  const counts = Float64Array.from(groups, group => group.count);
+  const values = Float64Array.from(groups, group => group.value);
+  return orderStatistics({values, counts, n: counts.reduce((sum, count) => sum + count, 0)});
+}
+
+const NO_QUANTILES = {
+  min: null,
+  p25: null,
+  p50: null,
+  p75: null,
+  p95: null,
+  p99: null,
+  max: null,
+  whisker_low: null,
+  whisker_high: null,
+} as const;

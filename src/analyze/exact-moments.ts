@@ -1,0 +1,81 @@
+import {assert} from '../core/assert.ts';
+
+/**
+ * From exact integer sums to means and variances. The centred moment is formed as
+ * a bigint (nothing cancels, however large the mean is against the spread) and
+ * turned into a double by one correctly rounded division, so the same facts give
+ * the same bits whatever the order, engine or number of merges.
+ */
+export type Moments = {readonly n: number; readonly mean: number | null; /** n − 1; null for n < 2. */ readonly variance: number | null};
+
+export type ValueSums = {readonly n: number; readonly sum: bigint; readonly sumSquares: bigint; readonly scale: number};
+
+/** Sums over units i of sᵢ (numerator) and dᵢ (denominator). */
+export type RatioSums = {
+  readonly n: number;
+  readonly numerator: bigint;
+  readonly denominator: bigint;
+  readonly numeratorSquares: bigint;
+  readonly denominatorSquares: bigint;
+  readonly cross: bigint;
+  readonly numeratorScale: number;
+  readonly denominatorScale: number;
+};
+
+/** Mean and variance of n values with Σq and Σq² at 10^scale. */
+export function momentsOf({n, sum, sumSquares, scale}: ValueSums): Moments {
+  const count = BigInt(n);
+  const one = power(scale);
+  if (n === 0) return {n, mean: null, variance: null};
+  return {
+    n,
+    mean: divide(sum, count * one),
+    variance: n < 2 ? null : divide(count * sumSquares - sum * sum, count * (count - 1n) * one * one),
+  };
+}
+
+/**
+ * The ratio R = Σs/Σd of an arm and its delta-method variance per unit,
+ *
+ *     v = Σ(sᵢ − R·dᵢ)² / ((n − 1)·d̄²),   SE² = v / n,
+ *
+ * written over the common denominator D⁴ so that it is one integer division.
+ * The mean is null where Σd is 0.
+ */
+export function ratioMomentsOf(sums: RatioSums): Moments {
+  const {n, numerator: s, denominator: d} = sums;
+  if (n === 0 || d === 0n) return {n, mean: null, variance: null};
+  const up = power(sums.denominatorScale);
+  const down = power(sums.numeratorScale);
+  const mean = divide(s * up, d * down);
+  if (n < 2) return {n, mean, variance: null};
+  const residual = sums.numeratorSquares * d * d - 2n * s * d * sums.cross + s * s * sums.denominatorSquares;
+  const units = BigInt(n);
+  return {n, mean, variance: divide(units * units * residual * up * up, (units - 1n) * d ** 4n * down * down)};
+}
+
+/** The double nearest to numerator / denominator (ties to even). */
+export function divide(numerator: bigint, denominator: bigint): number {
+  assert(denominator !== 0n, 'divide by zero');
+  const isNegative = numerator < 0n !== denominator < 0n;
+  const top = numerator < 0n ? -numerator : numerator;
+  const bottom = denominator < 0n ? -denominator : denominator;
+  if (top === 0n) return 0;
+  // Enough quotient bits that the sticky bit lies below the rounding position.
+  const shift = 66 - (bits(top) - bits(bottom));
+  const shiftedTop = shift > 0 ? top << BigInt(shift) : top;
+  const shiftedBottom = shift < 0 ? bottom << BigInt(-shift) : bottom;
+  const quotient = shiftedTop / shiftedBottom;
+  const sticky = shiftedTop % shiftedBottom === 0n ? 0n : 1n;
+  const size = Number(quotient | sticky) * 2 ** -shift;
+  return isNegative ? -size : size;
+}
+
+function bits(value: bigint): number {
+  // 4 bits a hex digit is exact enough: the quotient then has 63 to 69 bits.
+  return value.toString(16).length * 4;
+}
+
+function power(scale: number): bigint {
+  return 10n ** BigInt(scale);
+}

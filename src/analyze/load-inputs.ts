@@ -1,0 +1,57 @@
+import type {Metric} from '../core/experiment.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups} from '../warehouse/warehouse.ts';
+import {type AnalysisInputs, type Distribution, hasDistribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf} from './inputs.ts';
+
+/** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
+export const DISTINCT_VALUES_MAX = 1_000_000;
+
+/** Everything the rows need, metric after metric so that one metric's values are held at a time by the warehouse. */
+export async function loadInputs(warehouse: AnalysisStore, scope: AnalysisScope): Promise<AnalysisInputs> {
+  const metrics: MetricInputs[] = [];
+  for (const metric of scope.view.definition.metrics) metrics.push(await loadMetric(warehouse, scope, metric));
+  return {
+    scope,
+    exposures: await warehouse.exposureCounts(scope),
+    offsets: await warehouse.offsetsUnder(scope.stream, scope.cut),
+    metrics,
+  };
+}
+
+async function loadMetric(warehouse: AnalysisStore, scope: AnalysisScope, metric: Metric): Promise<MetricInputs> {
+  const totals = await warehouse.armTotals(scope, metric);
+  const outcomeGroups = await loadGroups(warehouse, scope, {metric, per: 'outcome'});
+  return {
+    metric,
+    totals,
+    outcomeGroups,
+    // With one outcome a unit its mean is that outcome.
+    unitGroups: hasOneEach(totals) ? outcomeGroups : await loadGroups(warehouse, scope, {metric, per: 'unit'}),
+    pairs: await loadPairs(warehouse, scope, metric),
+    sql: warehouse.explainSql(scope, metric),
+  };
+}
+
+async function loadGroups(
+  warehouse: AnalysisStore,
+  scope: AnalysisScope,
+  {metric, per}: {readonly metric: Metric; readonly per: 'outcome' | 'unit'},
+): Promise<Distribution> {
+  if (!hasDistribution(metric)) return NOT_A_DISTRIBUTION;
+  const groups = await warehouse.valueGroups(scope, metric, per);
+  if (groups.length <= DISTINCT_VALUES_MAX) return {status: 'ok', groups};
+  return {status: 'not-computable', reason: `too many distinct values: ${groups.length}, at most ${DISTINCT_VALUES_MAX}`};
+}
+
+async function loadPairs(warehouse: AnalysisStore, scope: AnalysisScope, metric: Metric): Promise<Record<string, PairGroups>> {
+  const {design, control} = scope.view.definition;
+  if (design !== 'paired') return {};
+  const pairs: Record<string, PairGroups> = {};
+  for (const variant of treatmentsOf(scope.view)) {
+    pairs[variant] = await warehouse.pairGroups(scope, metric, {control, variant});
+  }
+  return pairs;
+}
+
+function hasOneEach(totals: readonly ArmTotals[]): boolean {
+  return totals.every(arm => arm.outcomes === arm.unitsWithOutcome);
+}

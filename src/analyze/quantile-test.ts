@@ -1,0 +1,66 @@
+import type {TestEvidence} from '../core/verdict.ts';
+import {quantileDifference} from '../stats/quantile-difference.ts';
+import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
+import {type AppliedTest, notComputable} from './applied-test.ts';
+import type {Distribution} from './inputs.ts';
+import {quantilesOf} from './arms.ts';
+
+export type QuantileInputs = {
+  readonly totals: {readonly control: ArmTotals; readonly variant: ArmTotals};
+  readonly outcomeGroups: Distribution;
+  readonly alpha: number;
+};
+
+const NO_METHOD = {status: 'no_method', reason: 'quantiles have no always-valid interval'} as const;
+
+/** Difference of a quantile between independent arms, on outcomes; the means of the row are the arms' quantiles. */
+export function quantileTest(quantile: number, {totals, outcomeGroups, alpha}: QuantileInputs): AppliedTest {
+  const {control, variant} = totals;
+  if (outcomeGroups.status !== 'ok') {
+    const empty = (n: number) => ({n, mean: null, sd: null});
+    return {
+      control: empty(control.outcomes),
+      variant: empty(variant.outcomes),
+      effect: null,
+      error: NO_METHOD,
+      evidence: notComputable('quantile-difference', outcomeGroups.reason),
+    };
+  }
+  const {groups} = outcomeGroups;
+  const at = (arm: ArmTotals) => ({n: arm.outcomes, mean: quantilesOf(groups, arm.variant, [quantile])[0] ?? null, sd: null});
+  const arms = {control: at(control), variant: at(variant)};
+  const effect = arms.control.mean === null || arms.variant.mean === null ? null : arms.variant.mean - arms.control.mean;
+  const test = quantileDifference(
+    {groups: twoArms(groups, {a: variant.variant, b: control.variant})},
+    {quantile, confidenceLevel: 1 - alpha},
+  );
+  const details = {
+    quantile,
+    // Several outcomes of a unit are taken as independent, which makes the interval too narrow.
+    clustered: control.outcomes > control.unitsWithOutcome || variant.outcomes > variant.unitsWithOutcome,
+  };
+  if (test.status !== 'ok') return {...arms, effect, error: NO_METHOD, evidence: {...notComputable('quantile-difference', test), details}};
+  const evidence: TestEvidence = {
+    test: 'quantile-difference',
+    status: 'ok',
+    statistic: test.statistic,
+    p_value: test.pValue,
+    estimate: test.difference,
+    ci_low: test.ci[0],
+    ci_high: test.ci[1],
+    n_control: control.outcomes,
+    n_variant: variant.outcomes,
+    details: {...details, standard_error: test.standardError},
+  };
+  return {...arms, evidence, effect: test.difference, error: NO_METHOD};
+}
+
+/** Groups of two arms in the form tests take; values of other variants fall out. */
+export function twoArms(
+  groups: readonly ValueGroup[],
+  {a, b}: {readonly a: string; readonly b: string},
+): {value: number; nA: number; nB: number}[] {
+  return groups
+    .map(({value, counts}) => ({value, nA: counts[a] ?? 0, nB: counts[b] ?? 0}))
+    .filter(({nA, nB}) => nA + nB > 0);
+}

@@ -1,0 +1,30 @@
+import type {TestEvidence} from '../core/verdict.ts';
+import {mannWhitneyU} from '../stats/mann-whitney-u.ts';
+import {notComputable} from './applied-test.ts';
+import type {Distribution} from './inputs.ts';
+import {twoArms} from './quantile-test.ts';
+
+/** Mann–Whitney on the units' means; the estimate is the Hodges–Lehmann shift of the variant. */
+export function rankTest(unitGroups: Distribution, {control, variant}: {readonly control: string; readonly variant: string}): TestEvidence {
+  if (unitGroups.status !== 'ok') return notComputable('mann-whitney-u', unitGroups.reason);
+  const test = mannWhitneyU({groups: twoArms(unitGroups.groups, {a: variant, b: control})});
+  if (test.status !== 'ok') return notComputable('mann-whitney-u', test);
+  return {
+    test: 'mann-whitney-u',
+    status: 'ok',
+    statistic: test.statistic,
+    p_value: test.pValue,
+    estimate: test.hodgesLehmann,
+    n_control: test.nB,
+    n_variant: test.nA,
+    details: {
+      method: test.method,
+      continuity: test.method === 'asymptotic',
+      per: 'unit',
+      u_control: test.u2,
+      ...(test.z === undefined ? {} : {z: test.z}),
+      rank_biserial: test.effectSize.rankBiserial,
+      common_language: test.effectSize.commonLanguage,
+    },
+  };
+}

@@ -1,0 +1,144 @@
+import type {Metric} from '../core/experiment.ts';
+import type {TestEvidence} from '../core/verdict.ts';
+import {welchT} from '../stats/welch-t.ts';
+import type {ArmTotals} from '../warehouse/warehouse.ts';
+import {type AppliedTest, type ArmNumbers, difference, notComputable, rootOf} from './applied-test.ts';
+import {type Moments, momentsOf, ratioMomentsOf} from './exact-moments.ts';
+import {type Distribution, quantileOf} from './inputs.ts';
+import {errorOfShares, proportionTest, type Successes} from './proportion-test.ts';
+import {quantileTest} from './quantile-test.ts';
+
+export type Arms<T> = {readonly control: T; readonly variant: T};
+
+export type UnpairedInputs = {
+  readonly metric: Metric;
+  readonly totals: Arms<ArmTotals>;
+  /** Outcomes' values, for quantiles. */
+  readonly outcomeGroups: Distribution;
+  readonly alpha: number;
+};
+
+/** The test of independent arms that a metric's aggregate calls for (DESIGN §6, §7). */
+export function unpairedTest(inputs: UnpairedInputs): AppliedTest {
+  const {metric, totals} = inputs;
+  const quantile = quantileOf(metric);
+  if (quantile !== null) return quantileTest(quantile, inputs);
+  switch (metric.aggregate) {
+    case 'conversion':
+      return proportionTest(both(totals, arm => ({successes: arm.unitsWithOutcome, n: arm.units})), inputs.alpha);
+    case 'share':
+      if (hasOneOutcomePerUnit(totals)) {
+        return proportionTest(both(totals, arm => ({successes: successesOf(arm, metric.scale), n: arm.outcomes})), inputs.alpha);
+      }
+      return withFlatShares(welchOf(both(totals, arm => ratioMoments(arm, metric)), {alpha: inputs.alpha, method: 'delta'}));
+    case 'ratio':
+      return welchOf(both(totals, arm => ratioMoments(arm, metric)), {alpha: inputs.alpha, method: 'delta'});
+    case 'total':
+      return welchOf(both(totals, arm => totalMoments(arm, metric)), {alpha: inputs.alpha, method: 'unit-totals'});
+    default:
+      if (hasOneOutcomePerUnit(totals)) {
+        return welchOf(both(totals, arm => outcomeMoments(arm, metric)), {alpha: inputs.alpha, method: 'welch'});
+      }
+      return welchOf(both(totals, arm => ratioMoments(arm, metric)), {alpha: inputs.alpha, method: 'delta'});
+  }
+}
+
+/** Then outcomes are independent and need no clustering by unit. */
+export function hasOneOutcomePerUnit({control, variant}: Arms<ArmTotals>): boolean {
+  return control.outcomes === control.unitsWithOutcome && variant.outcomes === variant.unitsWithOutcome;
+}
+
+/** What one arm is in the metric, whatever test is applied: mean and spread. For a quantile those of its values. */
+export function armMoments(metric: Metric, arm: ArmTotals): Moments {
+  switch (metric.aggregate) {
+    case 'conversion': {
+      const share = arm.units === 0 ? null : arm.unitsWithOutcome / arm.units;
+      return {n: arm.units, mean: share, variance: share === null ? null : share * (1 - share)};
+    }
+    case 'total':
+      return totalMoments(arm, metric);
+    case 'ratio':
+      return ratioMoments(arm, metric);
+    default:
+      return outcomeMoments(arm, metric);
+  }
+}
+
+function outcomeMoments(arm: ArmTotals, {scale}: Metric): Moments {
+  return momentsOf({n: arm.outcomes, sum: arm.sumQ, sumSquares: arm.sumSquaresQ, scale});
+}
+
+/** Every exposed unit counts, with 0 when it has no outcome. */
+function totalMoments(arm: ArmTotals, {scale}: Metric): Moments {
+  return momentsOf({n: arm.units, sum: arm.sumQ, sumSquares: arm.unitSumSquaresQ, scale});
+}
+
+function ratioMoments(arm: ArmTotals, metric: Metric): Moments {
+  return ratioMomentsOf({
+    n: arm.unitsWithOutcome,
+    numerator: arm.sumQ,
+    denominator: arm.denominatorQ,
+    numeratorSquares: arm.unitSumSquaresQ,
+    denominatorSquares: arm.unitDenominatorSquaresQ,
+    cross: arm.unitCrossQ,
+    numeratorScale: metric.scale,
+    // Elsewhere the denominator is the number of outcomes, a plain count.
+    denominatorScale: metric.aggregate === 'ratio' ? metric.scale : 0,
+  });
+}
+
+function successesOf(arm: ArmTotals, scale: number): number {
+  return Number(arm.sumQ / 10n ** BigInt(scale));
+}
+
+type WelchOptions = {readonly alpha: number; readonly method: 'welch' | 'delta' | 'unit-totals'};
+
+function welchOf({control, variant}: Arms<Moments>, {alpha, method}: WelchOptions): AppliedTest {
+  const arms = {control: numbersOf(control), variant: numbersOf(variant)};
+  const effect = difference(variant.mean, control.mean);
+  const test = welchT({a: summaryOf(variant), b: summaryOf(control)}, {confidenceLevel: 1 - alpha});
+  if (test.status !== 'ok') {
+    const evidence = {...notComputable('welch-t', test), details: {method}};
+    return {...arms, evidence, effect, error: {status: 'not_computable', reason: test.reason}};
+  }
+  const evidence: TestEvidence = {
+    test: 'welch-t',
+    status: 'ok',
+    statistic: test.statistic,
+    df: test.df,
+    p_value: test.pValue,
+    estimate: test.meanDifference,
+    ci_low: test.ci[0],
+    ci_high: test.ci[1],
+    n_control: control.n,
+    n_variant: variant.n,
+    details: {
+      method,
+      standard_error: test.standardError,
+      cohens_d: test.effectSize.cohensD,
+      hedges_g: test.effectSize.hedgesG,
+    },
+  };
+  return {...arms, evidence, effect: test.meanDifference, error: {status: 'ok', value: test.standardError, method}};
+}
+
+/** Shares over units with several outcomes: an arm that is all 0 or all 1 has no spread of its own here either. */
+function withFlatShares(test: AppliedTest): AppliedTest {
+  const shares = [test.control, test.variant];
+  if (!shares.some(arm => arm.mean === 0 || arm.mean === 1)) return test;
+  const [control, variant] = shares.map(arm => ({successes: (arm.mean ?? 0) * arm.n, n: arm.n})) as [Successes, Successes];
+  return {...test, error: errorOfShares(control, variant)};
+}
+
+/** An arm without a variance has fewer than two units, which is what the test then says. */
+function summaryOf({n, mean, variance}: Moments): {n: number; mean: number; variance: number} {
+  return {n: mean === null ? 0 : n, mean: mean ?? 0, variance: variance ?? 0};
+}
+
+function numbersOf({n, mean, variance}: Moments): ArmNumbers {
+  return {n, mean, sd: rootOf(variance)};
+}
+
+function both<T, U>(arms: Arms<T>, map: (arm: T) => U): Arms<U> {
+  return {control: map(arms.control), variant: map(arms.variant)};
+}
