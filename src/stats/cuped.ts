@@ -41,7 +41,8 @@ export function cuped(
     const theta = pooledTheta(a, b);
     const adjustedA = {n: a.n, variance: adjustedVariance(a, theta)};
     const adjustedB = {n: b.n, variance: adjustedVariance(b, theta)};
-    const standardError = Math.sqrt(adjustedA.variance / a.n + adjustedB.variance / b.n);
+    const square = adjustedA.variance / a.n + adjustedB.variance / b.n;
+    const standardError = Math.sqrt(square);
     if (isNoise(standardError, a.meanY, b.meanY)) {
       refuse('zero_variance', 'post is constant or wholly predicted by pre: there is no spread left to test against; use the unadjusted values');
     }
@@ -56,7 +57,7 @@ export function cuped(
       df,
       ...inferT({estimate: difference, standardError, df}, chosen),
       theta,
-      varianceReduction: 1 - (standardError * standardError) / raw,
+      varianceReduction: 1 - square / raw,
     };
   });
 }
@@ -72,7 +73,7 @@ function pooledTheta(a: BivariateArm, b: BivariateArm): number {
 }
 
 function adjustedVariance(arm: BivariateArm, theta: number): number {
-  if (arm.observed) {
+  if (theta !== 0 && arm.observed) {
     const {y, x} = arm.observed;
     const residuals = y.map((value, i) => value - arm.meanY - theta * ((x[i] as number) - arm.meanX));
     return squaredDeviations(residuals, sum(residuals) / arm.n) / (arm.n - 1);

@@ -68,6 +68,9 @@ export function distribution(
     found.parameters.forEach(({name, rule, isFine}, i) => {
       if (!isFine(args[i] as number)) refuse('invalid_argument', `${name} is ${args[i]}: it must be ${rule}`);
     });
+    if (given['fn'] === 'mannWhitney.cdf' && !rankSum.isFeasible(args[1] as number, args[2] as number, false)) {
+      refuse('invalid_argument', `n1 and n2 are ${args[1]} and ${args[2]}: the exact distribution takes too long; use smaller ones`);
+    }
     return {value: found.evaluate(Array.from(args))};
   });
 }

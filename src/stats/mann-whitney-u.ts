@@ -31,9 +31,6 @@ export interface MannWhitneyUResult {
   readonly hodgesLehmann: number;
 }
 
-/** Additions of about four seconds; the next size up is a job for the approximation. */
-const EXACT_COST_MAX = 4e9;
-
 /**
  * Mann–Whitney U for two independent arms, from observations or from groups
  * {value, nA, nB}. Errors: `non_finite`, `insufficient_data` (an empty arm),
@@ -93,7 +90,7 @@ function significance(
 ): {method: 'exact' | 'asymptotic'; pValue: number; z?: number} {
   const {nA, nB} = groups;
   if (options.method === 'exact' || (options.method === 'auto' && nA <= 50 && nB <= 50)) {
-    if (nA + nB > 1000 || rankSum.cost(nA, nB, ties > 0) > EXACT_COST_MAX) {
+    if (!rankSum.isFeasible(nA, nB, ties > 0)) {
       refuse('invalid_argument', `method is exact with arms of ${nA} and ${nB}: that takes too long; use asymptotic`);
     }
     return {method: 'exact', pValue: exactPValue(rankSum.tails(groups, u1), options.alternative)};

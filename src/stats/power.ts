@@ -102,7 +102,8 @@ function powerOf(plan: Plan, n: number, effect: number): number {
     const critical = -normal.quantile(share);
     return oneOrBoth(side, {upper: () => normal.cdf(delta - critical), lower: () => normal.cdf(-delta - critical)});
   }
-  const df = design === 'paired-t' ? n - 1 : n + second - 2;
+  // Beyond 1e12 the t distribution is the normal one to the last digit.
+  const df = Math.min(1e12, design === 'paired-t' ? n - 1 : n + second - 2);
   const critical = -studentT.quantile(share, df);
   return oneOrBoth(side, {
     upper: () => noncentralTSf(critical, df, delta),

@@ -2,7 +2,7 @@ import {binomial} from './binomial.ts';
 import {type OneSample, readOneSample} from './groups.ts';
 import type {Interval} from './inference.ts';
 import {orderStatistics} from './order-statistics.ts';
-import {attempt, type Outcome} from './outcome.ts';
+import {attempt, type Outcome, refuse} from './outcome.ts';
 import {requireAtLeast} from './read-input.ts';
 import {confidenceLevel, openFraction, readOptions} from './read-options.ts';
 
@@ -24,6 +24,9 @@ export interface QuantileCiResult {
   readonly coverage: number;
 }
 
+/** The table of binomial terms grows with √n; this is 100 MB. */
+const N_MAX = 1e12;
+
 /** A tail equal to α/2 in exact arithmetic must not miss it by a rounding. */
 const SLACK = 1 + 1e-12;
 
@@ -38,6 +41,7 @@ export function quantileCi(input: OneSample, options?: Partial<QuantileCiOptions
     const groups = readOneSample(input);
     const {n} = groups;
     requireAtLeast(n, 1, 'x');
+    if (n > N_MAX) refuse('invalid_argument', `x has ${n} observations: up to ${N_MAX} are supported; sample whole units`);
     const sample = orderStatistics(groups);
     const below = binomial(n, chosen.quantile);
     const allowed = ((1 - chosen.confidenceLevel) / 2) * SLACK;

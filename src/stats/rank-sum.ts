@@ -11,8 +11,8 @@ export interface RankSumGroups {
  * the N pooled observations is equally likely.
  */
 export const rankSum = {
+  isFeasible,
   tails,
-  cost,
   /** P(U <= u) for n1 and n2 observations without ties. */
   cdf(u: number, n1: number, n2: number): number {
     if (u < 0) return 0;
@@ -22,9 +22,13 @@ export const rankSum = {
   },
 };
 
-/** Additions the exact distribution takes; beyond about 2e9 it takes seconds. */
-function cost(n1: number, n2: number, hasTies: boolean): number {
-  return ((n1 + n2) * Math.min(n1, n2) * n1 * n2 * (hasTies ? 2 : 1)) / 3;
+/** Additions of about four seconds, on tables of about 100 MB. */
+const COST_MAX = 4e9;
+
+/** Counts of more than 1000 items would leave the doubles, and the work grows with the fourth power. */
+function isFeasible(n1: number, n2: number, hasTies: boolean): boolean {
+  const cost = ((n1 + n2) * Math.min(n1, n2) * n1 * n2 * (hasTies ? 2 : 1)) / 3;
+  return n1 + n2 <= 1000 && cost <= COST_MAX;
 }
 
 /** Both tails of U of arm a at `u1`, conditional on the group sizes. */

@@ -1,0 +1,112 @@
+import {createRequire} from 'node:module';
+import {describe, expect, it} from 'vitest';
+import {distribution} from '../../src/stats/distribution.ts';
+import {hedgesCorrection} from '../../src/stats/gamma-ratio.ts';
+import {noncentralTSf} from '../../src/stats/noncentral-t.ts';
+import {normal} from '../../src/stats/normal.ts';
+import {studentT} from '../../src/stats/student-t.ts';
+
+interface Jstat {
+  readonly normal: {readonly cdf: (z: number, mean: number, sd: number) => number};
+  readonly studentt: {readonly cdf: (t: number, df: number) => number};
+}
+
+// jstat has no types; the product does not use it.
+const {jStat} = createRequire(import.meta.url)('jstat') as {jStat: Jstat};
+
+// mpmath with 40 digits.
+const REFERENCE: readonly (readonly [fn: string, args: readonly number[], value: number])[] = [
+  ['studentT.sf', [1.3, 0.3], 0.3185291364443249],
+  ['studentT.sf', [1e-9, 1.5], 0.499999999659265],
+  ['studentT.sf', [3, 9], 0.0074781819552071],
+  ['studentT.sf', [36, 200], 1.2317556122303412e-89],
+  ['studentT.sf', [20, 5000], 5.702993923812248e-86],
+  ['studentT.sf', [7, 1e6], 1.2806120556870395e-12],
+  ['studentT.sf', [36, 1e6], 6.366995560199513e-284],
+  ['studentT.sf', [1e7, 50], 1.67303044584156e-309],
+  ['studentT.quantile', [1e-12, 1], -318309886183.79067],
+  ['studentT.quantile', [0.0005, 2.37], -20.55805909806642],
+  ['studentT.quantile', [1e-6, 9], -10.7201604099095],
+  ['studentT.quantile', [0.025, 60], -2.0002978220142604],
+  ['studentT.quantile', [0.4999, 1000], -0.0002507255036228],
+  ['studentT.quantile', [0.9999999, 1e6], 5.199374020914423],
+  ['normal.sf', [8], 6.220960574271784e-16],
+  ['normal.cdf', [-37.5], 4.605353009581955e-308],
+  ['normal.quantile', [1e-300], -37.0470962993612],
+  ['normal.quantile', [1e-50], -14.933337534788487],
+  ['normal.quantile', [1e-10], -6.361340902404056],
+  ['normal.quantile', [0.025], -1.9599639845400543],
+  ['normal.quantile', [0.4999], -0.000250662830088],
+  ['normal.quantile', [0.9999999], 5.199337582290661],
+  ['chiSquare.sf', [0.3, 1], 0.5838824207703651],
+  ['chiSquare.sf', [3.5999999999999996, 3], 0.30802217155899336],
+  ['chiSquare.sf', [120, 40], 6.351918340378976e-10],
+  ['chiSquare.sf', [147, 98], 0.00100191031914201],
+  ['chiSquare.sf', [270, 300], 0.8926371704246461],
+  ['chiSquare.sf', [3000, 2000], 2.204698611388996e-43],
+  ['chiSquare.sf', [60600, 60000], 0.04197317110573193],
+  ['kolmogorov.sf', [0.3], 0.9999906941986654],
+  ['kolmogorov.sf', [0.79], 0.560495104473081],
+  ['kolmogorov.sf', [0.81], 0.5279614323123148],
+  ['kolmogorov.sf', [1.5], 0.02221796261652512],
+  ['kolmogorov.sf', [15], 7.387766136974512e-196],
+  // By hand: P(W <= 3) with ranks 1..4 is 5/16; P(U <= 1) with 2 and 3 is 2/10.
+  ['signedRank.cdf', [3, 4], 5 / 16],
+  ['mannWhitney.cdf', [1, 2, 3], 2 / 10],
+];
+
+function relativeError(actual: number, expected: number): number {
+  return actual === expected ? 0 : Math.abs(actual / expected - 1);
+}
+
+describe('distribution functions', () => {
+  it.each(REFERENCE)('%s(%j) keeps 10 digits in both tails', (fn, args, expected) => {
+    const result = distribution({fn, args});
+    expect(result.status === 'ok' && relativeError(result.value, expected)).toBeLessThan(1e-10);
+  });
+
+  it('returns 0, not noise, where the answer is below the smallest double', () => {
+    expect(studentT.sf(60, 1000)).toBe(0);
+    expect(normal.sf(40)).toBe(0);
+  });
+
+  it.each([
+    [2, 1, 0.5, 0.2515144157607098],
+    [12.7, 1, 3, 0.1861967819923959],
+    [4.3, 2, -1, 0.003888548065345075],
+    [1.96, 3000, 2.74, 0.7822791702603685],
+    [31, 3, 50.1, 0.9500613427416905],
+    [1e5, 1, 800, 0.006383008400608213],
+    [2, 100, -3, 3.774567830679344e-7],
+  ])('noncentral t: P(T > %d), df %d, delta %d', (t, df, delta, expected) => {
+    expect(relativeError(noncentralTSf(t, df, delta), expected)).toBeLessThan(1e-12);
+  });
+
+  it("Hedges' J has a closed form for small df and tends to 1 − 3/(4df)", () => {
+    expect(hedgesCorrection(1)).toBe(0);
+    expect(hedgesCorrection(2)).toBeCloseTo(1 / Math.sqrt(Math.PI), 14);
+    expect(hedgesCorrection(3)).toBeCloseTo(Math.sqrt(Math.PI / 6), 14);
+    expect(1 - hedgesCorrection(1e9)).toBeCloseTo(7.5e-10, 15);
+  });
+});
+
+describe('jstat, for comparison', () => {
+
+  it('normal tail: 2 % off at z = 8 and 0 from z = 8.5, where ours keeps 10 digits', () => {
+    expect(relativeError(jStat.normal.cdf(-5, 0, 1), 2.866515718791939e-7)).toBeLessThan(1e-10);
+    expect(relativeError(jStat.normal.cdf(-8, 0, 1), 6.220960574271784e-16)).toBeGreaterThan(0.01);
+    expect(jStat.normal.cdf(-8.5, 0, 1)).toBe(0);
+    expect(relativeError(normal.cdf(-8.5), 9.479534822203318e-18)).toBeLessThan(1e-13);
+  });
+
+  it('t tail: good to 2e-9 on the near side, useless as 1 − cdf', () => {
+    expect(relativeError(jStat.studentt.cdf(-12, 100), 2.197543857802189e-21)).toBeLessThan(1e-8);
+    expect(1 - jStat.studentt.cdf(12, 100)).toBe(0);
+    expect(relativeError(studentT.cdf(-12, 100), 2.197543857802189e-21)).toBeLessThan(1e-13);
+  });
+
+  it('t with many degrees of freedom: 76 % off near 0 at df = 1e7', () => {
+    expect(relativeError(jStat.studentt.cdf(-1e-6, 1e7), 0.49999960105772956)).toBeGreaterThan(0.5);
+    expect(relativeError(studentT.cdf(-1e-6, 1e7), 0.49999960105772956)).toBeLessThan(1e-14);
+  });
+});
