@@ -1,0 +1,150 @@
+import type {Decision, TestName} from '../core/verdict.ts';
+import type {CheckCode, CheckStatus, Reading, ReportStatus} from './report.ts';
+
+/** Every word a report can contain. A second language is a second value of this type. */
+export type Texts = {
+  readonly language: string;
+  readonly decision: Readonly<Record<Decision, string>>;
+  /** What to do about it, in one imperative: `Ship v2`. */
+  readonly act: Readonly<Record<Decision, (variant: string) => string>>;
+  readonly why: Readonly<Record<Decision, string>>;
+  readonly reason: Readonly<Record<string, (detail: string) => string>>;
+  readonly reading: Readonly<Record<Reading, string>>;
+  readonly test: Readonly<Record<TestName, string>>;
+  readonly check: Readonly<Record<CheckCode, string>>;
+  readonly checkStatus: Readonly<Record<CheckStatus, string>>;
+  readonly status: Readonly<Record<ReportStatus, string>>;
+  readonly inExperiment: (act: string, experiment: string) => string;
+  readonly because: (act: string, why: string) => string;
+  readonly notComputable: (reason: string) => string;
+  readonly noReason: string;
+  readonly auditSentence: (audit: {readonly mismatch: number | null; readonly slicesChecked: string; readonly mismatches: string; readonly at: string}) => string;
+  readonly health: {
+    readonly srm: (p: string, observed: string) => string;
+    readonly srmMissing: (reason: string) => string;
+    readonly crossovers: (units: string, share: string) => string;
+    readonly missingOutcomes: (byVariant: string) => string;
+    readonly ledger: (mismatch: string) => string;
+    readonly ledgerUnchecked: string;
+  };
+  readonly evidenceSentence: (parts: {readonly metric: string; readonly effect: string; readonly interval: string}) => string;
+  readonly moreExperiments: (count: number) => string;
+  readonly moreTreatments: (count: number) => string;
+  readonly auditWarning: string;
+  readonly nothing: string;
+  readonly label: Readonly<Record<Label, string>>;
+};
+
+export type Label =
+  | 'report' | 'summary' | 'passRate' | 'pairCoverage' | 'highFindings' | 'audit' | 'findings' | 'health' | 'metrics' | 'metric'
+  | 'variant' | 'control' | 'reads' | 'effect' | 'relative' | 'interval' | 'fixedInterval' | 'pValue' | 'pAdjusted' | 'pAlwaysValid'
+  | 'means' | 'n' | 'role' | 'better' | 'worse' | 'distribution' | 'tests' | 'test' | 'statistic' | 'estimate' | 'exploratory' | 'dataThrough'
+  | 'dataFrom' | 'generated' | 'phase' | 'configVersion' | 'design' | 'offsets' | 'partition' | 'from' | 'to' | 'sql' | 'replay' | 'evidence'
+  | 'late' | 'unattributed' | 'engine' | 'digest' | 'decision' | 'before' | 'reasons' | 'none' | 'mean' | 'tolerance' | 'difference' | 'open'
+  | 'logEpoch' | 'check' | 'result' | 'explanation' | 'fixedHorizonNote' | 'boxNote' | 'intervalNote' | 'changed' | 'cut' | 'primary' | 'analysis' | 'notPaired';
+
+const plain = (text: string) => (): string => text;
+const about = (text: string) => (detail: string): string => (detail === '' ? text : `${text} (${detail})`);
+
+export const ENGLISH: Texts = {
+  language: 'en',
+  decision: {
+    ship: 'Ship',
+    roll_back: 'Roll back',
+    keep_running: 'Keep running',
+    inconclusive: 'Inconclusive',
+    unhealthy: 'Do not trust',
+    no_data: 'No data',
+  },
+  act: {
+    ship: variant => `Ship ${variant}`,
+    roll_back: variant => `Roll back ${variant}`,
+    keep_running: variant => `Keep running ${variant}`,
+    inconclusive: variant => `Inconclusive for ${variant}`,
+    unhealthy: variant => `Do not trust ${variant}`,
+    no_data: variant => `No data for ${variant}`,
+  },
+  why: {
+    ship: 'every goal is better and no guardrail is harmed',
+    roll_back: 'it does harm',
+    keep_running: 'not enough evidence yet',
+    inconclusive: 'the run ended without a clear difference',
+    unhealthy: 'a health check fails',
+    no_data: 'an arm is empty',
+  },
+  reason: {
+    arm_empty: about('an arm is empty'),
+    no_data: about('an arm is empty'),
+    srm: about('the observed split differs from the weights'),
+    crossover: about('too many units met more than one variant'),
+    crossovers: about('too many units met more than one variant'),
+    missing_outcomes: about('the arms differ in units without an outcome'),
+    ledger: about('the ledger does not add up'),
+    n_below_min: about('fewer units than the minimum'),
+    min_n: about('fewer units than the minimum'),
+    too_early: about('too early'),
+    goal_harmed: detail => `goal ${detail} is worse`,
+    guardrail_harmed: detail => `guardrail ${detail} is worse`,
+    goals_better: plain('every goal is better and no guardrail is harmed'),
+    max_run_reached: plain('the largest run time is reached'),
+    max_n_reached: plain('the largest sample is reached'),
+    concluded: plain('the experiment was concluded'),
+  },
+  reading: {better: 'better', worse: 'worse', unclear: 'no clear difference', 'no-reading': 'no always-valid reading', 'not-computable': 'not computable'},
+  test: {
+    'paired-t': 'paired t',
+    'wilcoxon-signed-rank': 'Wilcoxon signed rank',
+    'welch-t': "Welch's t",
+    'mann-whitney-u': 'Mann–Whitney U',
+    'two-proportion': 'two proportions',
+    'quantile-difference': 'quantile difference',
+  },
+  check: {
+    srm: 'Traffic split',
+    crossovers: 'Crossovers',
+    missing_outcomes: 'Missing outcomes',
+    ledger: 'Ledger',
+    audit: 'Audit of slices',
+    goal: 'Goal',
+    guardrail: 'Guardrail',
+  },
+  checkStatus: {pass: 'pass', fail: 'FAIL', open: 'open', 'not-computable': 'not computable'},
+  status: {healthy: 'Healthy', alert: 'Alert'},
+  inExperiment: (act, experiment) => `${act} in ${experiment}`,
+  because: (act, why) => `${act}: ${why}`,
+  notComputable: reason => `not computable: ${reason}`,
+  noReason: 'the row gives no reason',
+  auditSentence: ({mismatch, slicesChecked, mismatches, at}) =>
+    mismatch === null || slicesChecked === '0'
+      ? 'no slice was checked against its facts'
+      : `${mismatches} mismatches in ${slicesChecked} slices checked${at === '' ? '' : `, ${at}`}`,
+  health: {
+    srm: (p, observed) => `${p}; units ${observed}`,
+    srmMissing: reason => `not computable: ${reason}`,
+    crossovers: (units, share) => `${units} units (${share}) met more than one variant and are left out`,
+    missingOutcomes: byVariant => `units without an outcome: ${byVariant}`,
+    ledger: mismatch => `${mismatch} records unaccounted for`,
+    ledgerUnchecked: 'not checked',
+  },
+  evidenceSentence: ({metric, effect, interval}) => `${metric} ${effect}${interval === '' ? '' : `, always-valid interval ${interval}`}`,
+  moreExperiments: count => `${count} more ${count === 1 ? 'experiment' : 'experiments'} below`,
+  moreTreatments: count => `${count} more ${count === 1 ? 'treatment' : 'treatments'} below`,
+  auditWarning: 'numbers unproven, the audit of slices fails',
+  nothing: 'No verdict yet: no experiment has been analysed',
+  label: {
+    report: 'Assay report', summary: 'Summary', passRate: 'Checks passed', pairCoverage: 'Pair coverage', highFindings: 'High-severity findings',
+    audit: 'Audit', findings: 'Findings', health: 'Health', metrics: 'Metrics', metric: 'Metric', variant: 'Variant', control: 'Control',
+    reads: 'Reads as', effect: 'Effect', relative: 'Relative', interval: 'Always-valid interval', fixedInterval: 'Fixed-horizon interval',
+    pValue: 'Fixed-horizon p', pAdjusted: 'Adjusted p', pAlwaysValid: 'Always-valid p', means: 'Control → variant', n: 'n control / variant', role: 'Role',
+    better: 'better', worse: 'worse', distribution: 'Distribution', tests: 'All tests', test: 'Test', statistic: 'Statistic', estimate: 'Estimate',
+    exploratory: 'exploratory', dataThrough: 'Data through', dataFrom: 'Data from', generated: 'Written', phase: 'Phase', configVersion: 'Config version',
+    design: 'Design', offsets: 'Log offsets covered', partition: 'Partition', from: 'From', to: 'To', sql: 'SQL behind the numbers',
+    replay: 'Check it yourself', evidence: 'Evidence', late: 'Late outcomes', unattributed: 'Unattributed outcomes', engine: 'Versions',
+    digest: 'Evidence digest', decision: 'Decision', before: 'before', reasons: 'Why', none: 'none', mean: 'mean', tolerance: 'tolerance',
+    difference: 'Difference from control', open: 'Open in Assay', logEpoch: 'Log epoch', check: 'Check', result: 'Result', explanation: 'Explanation',
+    fixedHorizonNote: 'The fixed-horizon interval and p hold only for a single look at a planned end. The always-valid ones hold at every look and alone drive decisions.',
+    boxNote: 'Box: quartiles. Line: median. Whiskers: last value within 1.5 box lengths. Diamond: mean.',
+    intervalNote: 'Thin line: always-valid interval. Thick line: fixed-horizon interval. Dot: effect. Shaded: harm past the tolerance.',
+    changed: 'changed', cut: 'Facts that arrived up to', primary: 'primary', analysis: 'Settings', notPaired: 'nothing is paired',
+  },
+};
