@@ -21,7 +21,8 @@ CREATE TABLE exposures (
   log_epoch UInt16,
   partition UInt16,
   offset UInt64,
-  version UInt128 COMMENT 'bitNot of (arrival_ts, log_epoch, partition, offset): the earliest copy wins'
+  version UInt128 COMMENT 'bitNot of (arrival_ts, log_epoch, partition, offset): the earliest copy wins',
+  INDEX arrival_range arrival_ts TYPE minmax GRANULARITY 4
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY (stream, toYYYYMM(fromUnixTimestamp64Milli(toInt64(reinterpretAsUInt64(reverse(substring(event_id, 1, 6)))), 'UTC')))
 ORDER BY (stream, unit_id, event_id)
@@ -44,7 +45,9 @@ CREATE TABLE outcomes (
   log_epoch UInt16,
   partition UInt16,
   offset UInt64,
-  version UInt128
+  version UInt128,
+  INDEX event_range event_ts TYPE minmax GRANULARITY 1,
+  INDEX arrival_range arrival_ts TYPE minmax GRANULARITY 1
 ) ENGINE = ReplacingMergeTree(version)
 PARTITION BY (stream, toYYYYMM(fromUnixTimestamp64Milli(toInt64(reinterpretAsUInt64(reverse(substring(event_id, 1, 6)))), 'UTC')))
 ORDER BY (stream, intDiv(reinterpretAsUInt64(reverse(substring(event_id, 1, 6))), 3600000), unit_id, event_id)
