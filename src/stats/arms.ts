@@ -1,6 +1,16 @@
 import {squaredDeviations} from './moments.ts';
 import {refuse} from './outcome.ts';
-import {type Numbers, readCount, readNonNegative, readNumbers, readReal, readRecord, readSum, requireAtLeast, requireFinite} from './read-input.ts';
+import {
+  type Numbers,
+  readCount,
+  readNonNegative,
+  readNumbers,
+  readReal,
+  readRecord,
+  readSum,
+  requireAtLeast,
+  requireFinite,
+} from './read-input.ts';
 import {largestMagnitude, scaleFor} from './scale.ts';
 import {differenceOfProducts, sum} from './sum.ts';
 
@@ -27,7 +37,8 @@ export interface Arms {
 /** Reads two independent arms with at least two observations each. */
 export function readArms(input: unknown): Arms {
   const {a, b} = readRecord(input, 'input') as {a?: unknown; b?: unknown};
-  const arms = isSummary(a) || isSummary(b) ? readMixed(a, b) : readObserved(readNumbers(a, 'a'), readNumbers(b, 'b'));
+  const arms =
+    isSummary(a) || isSummary(b) ? readMixed(a, b) : readObserved(readNumbers(a, 'a'), readNumbers(b, 'b'));
   requireAtLeast(arms.a.n, 2, 'a');
   requireAtLeast(arms.b.n, 2, 'b');
   return arms;
@@ -41,7 +52,11 @@ export function trueMean(arm: ArmSummary, arms: Arms): number {
 /** Mean and variance of observations, without a pivot; n may be 0. */
 export function summarise(values: Float64Array): ArmSummary {
   const mean = values.length === 0 ? 0 : sum(values) / values.length;
-  return {n: values.length, mean, variance: values.length < 2 ? 0 : squaredDeviations(values, mean) / (values.length - 1)};
+  return {
+    n: values.length,
+    mean,
+    variance: values.length < 2 ? 0 : squaredDeviations(values, mean) / (values.length - 1),
+  };
 }
 
 /** Variance (n − 1) of n observations from their sums. */
@@ -52,7 +67,11 @@ export function varianceFromSums(n: number, total: number | bigint, squares: num
 /** Covariance (n − 1) from sums: exact in bigint, with exact products in doubles. */
 export function covarianceFromSums(
   n: number,
-  {sumX, sumY, sumXY}: {readonly sumX: number | bigint; readonly sumY: number | bigint; readonly sumXY: number | bigint},
+  {
+    sumX,
+    sumY,
+    sumXY,
+  }: {readonly sumX: number | bigint; readonly sumY: number | bigint; readonly sumXY: number | bigint},
 ): number {
   if (n < 2) return 0;
   const isExact = typeof sumX === 'bigint' && typeof sumY === 'bigint' && typeof sumXY === 'bigint';
@@ -71,7 +90,12 @@ function readObserved(a: Float64Array, b: Float64Array): Arms {
   requireFinite(b, 'b');
   const scale = scaleFor(largestMagnitude(a, b));
   const offset = (a[0] ?? 0) * scale;
-  return {a: summarise(a.map(x => x * scale - offset)), b: summarise(b.map(x => x * scale - offset)), scale, offset};
+  return {
+    a: summarise(a.map(x => x * scale - offset)),
+    b: summarise(b.map(x => x * scale - offset)),
+    scale,
+    offset,
+  };
 }
 
 function readMixed(a: unknown, b: unknown): Arms {
@@ -87,13 +111,20 @@ function readArm(arm: unknown, field: string): ArmSummary {
   const given = arm as Record<string, unknown>;
   const n = readCount(given['n'], `${field}.n`);
   if ('mean' in given || 'variance' in given) {
-    return {n, mean: readReal(given['mean'], `${field}.mean`), variance: readNonNegative(given['variance'], `${field}.variance`)};
+    return {
+      n,
+      mean: readReal(given['mean'], `${field}.mean`),
+      variance: readNonNegative(given['variance'], `${field}.variance`),
+    };
   }
   const total = readSum(given['sum'], `${field}.sum`);
   const squares = readSum(given['sumSquares'], `${field}.sumSquares`);
   const variance = varianceFromSums(n, total, squares);
   if (variance * (n - 1) < -1e-9 * Number(squares)) {
-    refuse('invalid_argument', `${field}.sumSquares is ${squares}: it must be at least sum²/n; check both sums`);
+    refuse(
+      'invalid_argument',
+      `${field}.sumSquares is ${squares}: it must be at least sum²/n; check both sums`,
+    );
   }
   return {n, mean: n === 0 ? 0 : Number(total) / n, variance: Math.max(0, variance)};
 }

@@ -55,7 +55,8 @@ export function asymptoticConfidenceSequence(
     const estimate = readReal(given['estimate'], 'estimate');
     const standardError = readNonNegative(given['standardError'], 'standardError');
     requireAtLeast(n, 2, 'n');
-    if (standardError === 0) refuse('zero_variance', 'standardError is 0: there is no spread to test against; collect more');
+    if (standardError === 0)
+      refuse('zero_variance', 'standardError is 0: there is no spread to test against; collect more');
     const rho = chosen.rho ?? tunedRho(isTwoSided ? chosen.alpha : 2 * chosen.alpha, chosen.tuningParameter);
     const growth = n * rho * rho;
     const root = Math.sqrt(growth + 1);
@@ -67,7 +68,9 @@ export function asymptoticConfidenceSequence(
       rho,
       halfWidth,
       ci: interval(estimate, halfWidth, chosen.alternative),
-      pValue: isTwoSided ? twoSidedP(z, growth) : oneSidedP(chosen.alternative === 'greater' ? z : -z, growth),
+      pValue: isTwoSided
+        ? twoSidedP(z, growth)
+        : oneSidedP(chosen.alternative === 'greater' ? z : -z, growth),
     };
   });
 }

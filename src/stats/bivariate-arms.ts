@@ -1,6 +1,17 @@
 import {covarianceFromSums} from './arms.ts';
 import {refuse} from './outcome.ts';
-import {type Numbers, readCount, readNonNegative, readNumbers, readReal, readRecord, readSum, requireAtLeast, requireFinite, requireSameLength} from './read-input.ts';
+import {
+  type Numbers,
+  readCount,
+  readNonNegative,
+  readNumbers,
+  readReal,
+  readRecord,
+  readSum,
+  requireAtLeast,
+  requireFinite,
+  requireSameLength,
+} from './read-input.ts';
 import {sum} from './sum.ts';
 
 /** Two measures per unit of one arm: n, means, variances and covariance (n − 1). */
@@ -28,7 +39,10 @@ export interface MeasureNames {
 export type BivariateArrays<Y extends string, X extends string> = {readonly [K in Y | X]: Numbers};
 
 /** {n, mean<Y>, mean<X>, variance<Y>, variance<X>, covariance}. */
-export type BivariateMoments<Y extends string, X extends string> = {readonly n: number; readonly covariance: number} & {
+export type BivariateMoments<Y extends string, X extends string> = {
+  readonly n: number;
+  readonly covariance: number;
+} & {
   readonly [K in Y | X as `mean${Capitalize<K>}` | `variance${Capitalize<K>}`]: number;
 };
 
@@ -46,11 +60,17 @@ export type BivariateInput<Y extends string, X extends string> =
 /** Reads both arms with at least two units each. */
 export function readBivariateArms(input: unknown, names: MeasureNames): {a: BivariateArm; b: BivariateArm} {
   const given = readRecord(input, 'input');
-  const [a, b] = (['a', 'b'] as const).map(field => readRecord(given[field], field)) as [Record<string, unknown>, Record<string, unknown>];
+  const [a, b] = (['a', 'b'] as const).map(field => readRecord(given[field], field)) as [
+    Record<string, unknown>,
+    Record<string, unknown>,
+  ];
   // Lengths of both arms come before values of either.
   const columnsA = readColumns(a, 'a', names);
   const columnsB = readColumns(b, 'b', names);
-  const arms = {a: columnsA ? summarise(columnsA, 'a', names) : readSummary(a, 'a', names), b: columnsB ? summarise(columnsB, 'b', names) : readSummary(b, 'b', names)};
+  const arms = {
+    a: columnsA ? summarise(columnsA, 'a', names) : readSummary(a, 'a', names),
+    b: columnsB ? summarise(columnsB, 'b', names) : readSummary(b, 'b', names),
+  };
   requireAtLeast(arms.a.n, 2, 'a');
   requireAtLeast(arms.b.n, 2, 'b');
   return arms;
@@ -98,7 +118,10 @@ function centredProduct(u: Float64Array, v: Float64Array): number {
 function readSummary(arm: Record<string, unknown>, field: string, names: MeasureNames): BivariateArm {
   const [y, x] = [capitalise(names.y), capitalise(names.x)];
   if (!('n' in arm)) {
-    refuse('invalid_argument', `${field} has no data: give {${names.y}, ${names.x}}, or {n, mean${y}, mean${x}, variance${y}, variance${x}, covariance}, or sums`);
+    refuse(
+      'invalid_argument',
+      `${field} has no data: give {${names.y}, ${names.x}}, or {n, mean${y}, mean${x}, variance${y}, variance${x}, covariance}, or sums`,
+    );
   }
   const n = readCount(arm['n'], `${field}.n`);
   if (`mean${y}` in arm) {

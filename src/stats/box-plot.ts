@@ -35,7 +35,11 @@ export function boxPlot(input: OneSample, options?: Partial<BoxPlotOptions>): Ou
   return attempt(() => {
     const {whiskerK, outliersMax} = readOptions<BoxPlotOptions>(options, {
       whiskerK: num(1.5, '0 or more', value => value >= 0),
-      outliersMax: num(1_000_000, 'a whole number, 0 or more', value => Number.isInteger(value) && value >= 0),
+      outliersMax: num(
+        1_000_000,
+        'a whole number, 0 or more',
+        value => Number.isInteger(value) && value >= 0,
+      ),
     });
     const groups = readOneSample(input);
     const {n} = groups;
@@ -44,7 +48,15 @@ export function boxPlot(input: OneSample, options?: Partial<BoxPlotOptions>): Ou
     const [q1, median, q3] = [sample.quantile(0.25), sample.quantile(0.5), sample.quantile(0.75)];
     const reach = whiskerK * (q3 - q1);
     const inside = (value: number): boolean => value >= q1 - reach && value <= q3 + reach;
-    return {n, min: sample.at(1), q1, median, q3, max: sample.at(n), ...whiskers(groups, inside, outliersMax)};
+    return {
+      n,
+      min: sample.at(1),
+      q1,
+      median,
+      q3,
+      max: sample.at(n),
+      ...whiskers(groups, inside, outliersMax),
+    };
   });
 }
 

@@ -34,9 +34,13 @@ export function chiSquare(
     const rows = table.map(row => sum(row));
     const columns = (table[0] ?? []).map((_, c) => sum(table.map(row => row[c] as number)));
     const n = sum(rows);
-    if (n === 0) refuse('insufficient_data', 'table holds no counts: at least one observation is needed; collect more');
+    if (n === 0)
+      refuse('insufficient_data', 'table holds no counts: at least one observation is needed; collect more');
     if (rows.length < 2 || columns.length < 2) {
-      refuse('insufficient_data', `table is ${rows.length}×${columns.length}: at least 2×2 is needed; add the other categories`);
+      refuse(
+        'insufficient_data',
+        `table is ${rows.length}×${columns.length}: at least 2×2 is needed; add the other categories`,
+      );
     }
     requireAllPositive(rows, 'row');
     requireAllPositive(columns, 'column');
@@ -45,16 +49,27 @@ export function chiSquare(
     const statistic = isCorrected ? statisticOf(table, {rows, columns, n, isCorrected}) : plain;
     const df = (rows.length - 1) * (columns.length - 1);
     const smaller = Math.min(rows.length, columns.length);
-    return {n, statistic, df, pValue: chiSquareSf(statistic, df), effectSize: {cramersV: Math.sqrt(plain / (n * (smaller - 1)))}};
+    return {
+      n,
+      statistic,
+      df,
+      pValue: chiSquareSf(statistic, df),
+      effectSize: {cramersV: Math.sqrt(plain / (n * (smaller - 1)))},
+    };
   });
 }
 
 function readTable(given: unknown): readonly (readonly number[])[] {
-  if (!Array.isArray(given)) return refuse('invalid_argument', `table is ${describe(given)}: it must be an array of rows of counts`);
+  if (!Array.isArray(given))
+    return refuse('invalid_argument', `table is ${describe(given)}: it must be an array of rows of counts`);
   for (const [r, row] of given.entries()) {
-    if (!Array.isArray(row)) refuse('invalid_argument', `table[${r}] is ${describe(row)}: it must be an array of counts`);
+    if (!Array.isArray(row))
+      refuse('invalid_argument', `table[${r}] is ${describe(row)}: it must be an array of counts`);
     if (row.length !== given[0].length) {
-      refuse('length_mismatch', `table[${r}] has ${row.length} columns and table[0] has ${given[0].length}: give every row all columns`);
+      refuse(
+        'length_mismatch',
+        `table[${r}] has ${row.length} columns and table[0] has ${given[0].length}: give every row all columns`,
+      );
     }
   }
   return (given as unknown[][]).map((row, r) => row.map((count, c) => readCount(count, `table[${r}][${c}]`)));
@@ -72,7 +87,10 @@ interface Margins {
   readonly isCorrected: boolean;
 }
 
-function statisticOf(table: readonly (readonly number[])[], {rows, columns, n, isCorrected}: Margins): number {
+function statisticOf(
+  table: readonly (readonly number[])[],
+  {rows, columns, n, isCorrected}: Margins,
+): number {
   const terms = table.flatMap((row, r) =>
     row.map((observed, c) => {
       const expected = ((rows[r] as number) / n) * (columns[c] as number);

@@ -24,15 +24,20 @@ export interface CompositeScoreResult {
  * One score from metrics of different units.
  * Errors: `non_finite`, `insufficient_data` (no metric), `invalid_argument` (worst equals best, weights negative or all 0, a name twice).
  */
-export function compositeScore(input: {readonly metrics: readonly ScoredMetric[]}, options?: object): Outcome<CompositeScoreResult> {
+export function compositeScore(
+  input: {readonly metrics: readonly ScoredMetric[]},
+  options?: object,
+): Outcome<CompositeScoreResult> {
   return attempt(() => {
     readOptions(options, {});
     const {metrics} = readRecord(input, 'input') as {metrics?: unknown};
-    if (!Array.isArray(metrics)) return refuse('invalid_argument', `metrics is ${describe(metrics)}: it must be an array of metrics`);
+    if (!Array.isArray(metrics))
+      return refuse('invalid_argument', `metrics is ${describe(metrics)}: it must be an array of metrics`);
     if (metrics.length === 0) refuse('insufficient_data', 'metrics is empty: at least one is needed');
     const read = metrics.map((metric, i) => readMetric(metric, `metrics[${i}]`));
     const components = Object.fromEntries(read.map(metric => [metric.name, componentOf(metric)]));
-    if (Object.keys(components).length < read.length) refuse('invalid_argument', 'metrics has a name twice: give each metric its own name');
+    if (Object.keys(components).length < read.length)
+      refuse('invalid_argument', 'metrics has a name twice: give each metric its own name');
     const weight = sum(read.map(metric => metric.weight));
     if (weight === 0) refuse('invalid_argument', 'the weights are all 0: at least one must be above 0');
     const score = sum(read.map(metric => metric.weight * componentOf(metric))) / weight;
@@ -43,11 +48,20 @@ export function compositeScore(input: {readonly metrics: readonly ScoredMetric[]
 function readMetric(given: unknown, field: string): ScoredMetric {
   const record = readRecord(given, field);
   const {name} = record;
-  if (typeof name !== 'string') return refuse('invalid_argument', `${field}.name is ${describe(name)}: it must be a string`);
+  if (typeof name !== 'string')
+    return refuse('invalid_argument', `${field}.name is ${describe(name)}: it must be a string`);
   const real = (key: string): number => readReal(record[key], `${field}.${key}`);
-  const metric = {name, value: real('value'), worst: real('worst'), best: real('best'), weight: real('weight')};
-  if (metric.worst === metric.best) refuse('invalid_argument', `${field}.worst equals best (${metric.best}): they must differ`);
-  if (metric.weight < 0) refuse('invalid_argument', `${field}.weight is ${metric.weight}: it must be 0 or more`);
+  const metric = {
+    name,
+    value: real('value'),
+    worst: real('worst'),
+    best: real('best'),
+    weight: real('weight'),
+  };
+  if (metric.worst === metric.best)
+    refuse('invalid_argument', `${field}.worst equals best (${metric.best}): they must differ`);
+  if (metric.weight < 0)
+    refuse('invalid_argument', `${field}.weight is ${metric.weight}: it must be 0 or more`);
   return metric;
 }
 

@@ -33,11 +33,21 @@ export function csat(input: {readonly scores: Numbers}, options?: Partial<CsatOp
   return attempt(() => {
     const whole = (fallback: number, least: number) =>
       num(fallback, `a whole number, ${least} or more`, value => Number.isInteger(value) && value >= least);
-    const chosen = readOptions<CsatOptions>(options, {satisfiedFrom: whole(4, 1), scaleMax: whole(5, 2), confidenceLevel});
+    const chosen = readOptions<CsatOptions>(options, {
+      satisfiedFrom: whole(4, 1),
+      scaleMax: whole(5, 2),
+      confidenceLevel,
+    });
     if (chosen.satisfiedFrom > chosen.scaleMax) {
-      refuse('invalid_argument', `satisfiedFrom is ${chosen.satisfiedFrom}: it must not be above scaleMax, which is ${chosen.scaleMax}`);
+      refuse(
+        'invalid_argument',
+        `satisfiedFrom is ${chosen.satisfiedFrom}: it must not be above scaleMax, which is ${chosen.scaleMax}`,
+      );
     }
-    const scores = readScores(readRecord(input, 'input')['scores'], 'scores', {least: 1, most: chosen.scaleMax});
+    const scores = readScores(readRecord(input, 'input')['scores'], 'scores', {
+      least: 1,
+      most: chosen.scaleMax,
+    });
     const n = scores.length;
     requireAtLeast(n, 1, 'scores');
     const satisfied = scores.filter(score => score >= chosen.satisfiedFrom).length;

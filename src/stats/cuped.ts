@@ -44,7 +44,10 @@ export function cuped(
     const square = adjustedA.variance / a.n + adjustedB.variance / b.n;
     const standardError = Math.sqrt(square);
     if (isNoise(standardError, a.meanY, b.meanY)) {
-      refuse('zero_variance', 'post is constant or wholly predicted by pre: there is no spread left to test against; use the unadjusted values');
+      refuse(
+        'zero_variance',
+        'post is constant or wholly predicted by pre: there is no spread left to test against; use the unadjusted values',
+      );
     }
     const raw = a.varianceY / a.n + b.varianceY / b.n;
     const df = welchDf(adjustedA, adjustedB);
@@ -66,7 +69,8 @@ export function cuped(
 function pooledTheta(a: BivariateArm, b: BivariateArm): number {
   const between = (a.n * b.n) / (a.n + b.n);
   const deltaX = a.meanX - b.meanX;
-  const covariance = (a.n - 1) * a.covariance + (b.n - 1) * b.covariance + between * deltaX * (a.meanY - b.meanY);
+  const covariance =
+    (a.n - 1) * a.covariance + (b.n - 1) * b.covariance + between * deltaX * (a.meanY - b.meanY);
   const variance = (a.n - 1) * a.varianceX + (b.n - 1) * b.varianceX + between * deltaX * deltaX;
   const sd = Math.sqrt(variance / (a.n + b.n - 1));
   return isNoise(sd, a.meanX, b.meanX) ? 0 : covariance / variance;

@@ -41,7 +41,10 @@ export function dynamicThreshold(
     });
     const minPeriods = chosen.minPeriods ?? chosen.window;
     if (minPeriods > chosen.window) {
-      refuse('invalid_argument', `minPeriods is ${minPeriods}: it must not be above window, which is ${chosen.window}`);
+      refuse(
+        'invalid_argument',
+        `minPeriods is ${minPeriods}: it must not be above window, which is ${chosen.window}`,
+      );
     }
     const series = readNumbers(readRecord(input, 'input')['series'], 'series');
     requireFinite(series, 'series');
@@ -67,7 +70,11 @@ interface Limits {
   readonly upper: number | null;
 }
 
-function limitsAt(series: Float64Array, at: number, {window, k, minPeriods}: {window: number; k: number; minPeriods: number}): Limits {
+function limitsAt(
+  series: Float64Array,
+  at: number,
+  {window, k, minPeriods}: {window: number; k: number; minPeriods: number},
+): Limits {
   const before = series.subarray(Math.max(0, at - window), at);
   if (before.length < minPeriods) return {mean: null, sd: null, lower: null, upper: null};
   const {n, mean, m2} = momentsOf(before);

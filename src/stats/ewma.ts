@@ -42,7 +42,10 @@ export function ewma(input: {readonly series: Numbers}, options?: Partial<EwmaOp
     });
     const alpha = alphaOf(chosen);
     if (chosen.adjust && chosen.start !== undefined) {
-      refuse('invalid_argument', 'start is given with adjust true: a weighted average has no start; set adjust to false');
+      refuse(
+        'invalid_argument',
+        'start is given with adjust true: a weighted average has no start; set adjust to false',
+      );
     }
     const limits = limitsOf(chosen);
     const series = readNumbers(readRecord(input, 'input')['series'], 'series');
@@ -54,7 +57,8 @@ export function ewma(input: {readonly series: Numbers}, options?: Partial<EwmaOp
 
 function alphaOf({alpha, span, halfLife}: EwmaOptions): number {
   const given = [alpha, span, halfLife].filter(value => value !== undefined).length;
-  if (given !== 1) refuse('invalid_argument', `${given} of alpha, span and halfLife are given: give exactly one`);
+  if (given !== 1)
+    refuse('invalid_argument', `${given} of alpha, span and halfLife are given: give exactly one`);
   if (alpha !== undefined) return alpha;
   return span !== undefined ? 2 / (span + 1) : -Math.expm1(-Math.LN2 / (halfLife as number));
 }
@@ -67,7 +71,10 @@ interface ChartLimits {
 function limitsOf({limitK, sigma, start}: EwmaOptions): ChartLimits | undefined {
   if (limitK === undefined && sigma === undefined) return undefined;
   if (limitK === undefined || sigma === undefined || start === undefined) {
-    return refuse('invalid_argument', 'limits need limitK, sigma and start together: give the missing ones or none');
+    return refuse(
+      'invalid_argument',
+      'limits need limitK, sigma and start together: give the missing ones or none',
+    );
   }
   return {centre: start, width: limitK * sigma};
 }
@@ -91,7 +98,9 @@ function weighted(series: Float64Array, alpha: number): number[] {
 }
 
 function bands(values: readonly number[], {centre, width}: ChartLimits, alpha: number) {
-  const half = values.map((_, t) => width * Math.sqrt((alpha / (2 - alpha)) * -Math.expm1(2 * (t + 1) * Math.log1p(-alpha))));
+  const half = values.map(
+    (_, t) => width * Math.sqrt((alpha / (2 - alpha)) * -Math.expm1(2 * (t + 1) * Math.log1p(-alpha))),
+  );
   return {
     lower: half.map(distance => centre - distance),
     upper: half.map(distance => centre + distance),

@@ -12,7 +12,16 @@ export function gammaRatio(y: number): number {
   }
   const q = 1 / shifted;
   const series =
-    1 + q * (-1 / 8 + q * (1 / 128 + q * (5 / 1024 + q * (-21 / 32_768 + q * (-399 / 262_144 + q * (869 / 4_194_304 + (q * 39_325) / 33_554_432))))));
+    1 +
+    q *
+      (-1 / 8 +
+        q *
+          (1 / 128 +
+            q *
+              (5 / 1024 +
+                q *
+                  (-21 / 32_768 +
+                    q * (-399 / 262_144 + q * (869 / 4_194_304 + (q * 39_325) / 33_554_432))))));
   return factor * Math.sqrt(shifted) * series;
 }
 

@@ -16,7 +16,9 @@ export interface ValueCounts {
 
 /** Observations, or groups of them. */
 export type OneSample = {readonly x: Numbers} | {readonly groups: readonly ValueCount[]};
-export type TwoSamples = {readonly a: Numbers; readonly b: Numbers} | {readonly groups: readonly ValueCounts[]};
+export type TwoSamples =
+  | {readonly a: Numbers; readonly b: Numbers}
+  | {readonly groups: readonly ValueCounts[]};
 
 /** Columns of distinct ascending values. */
 export interface Groups {
@@ -100,13 +102,25 @@ function merge(a: Groups, b: Groups): PairedGroups {
     if (nextA <= nextB) countsA[g] = a.counts[i++] as number;
     if (nextB <= nextA) countsB[g] = b.counts[j++] as number;
   }
-  return {values: values.slice(0, g), countsA: countsA.slice(0, g), countsB: countsB.slice(0, g), nA: a.n, nB: b.n};
+  return {
+    values: values.slice(0, g),
+    countsA: countsA.slice(0, g),
+    countsB: countsB.slice(0, g),
+    nA: a.n,
+    nB: b.n,
+  };
 }
 
 /** Columns of groups as given; ascending, each value once. */
-function readGroups(given: unknown, columnNames: readonly string[]): {values: Float64Array; columns: Float64Array[]} {
+function readGroups(
+  given: unknown,
+  columnNames: readonly string[],
+): {values: Float64Array; columns: Float64Array[]} {
   if (!Array.isArray(given)) {
-    return refuse('invalid_argument', `groups is ${describe(given)}: it must be an array of {value, ${columnNames.join(', ')}}`);
+    return refuse(
+      'invalid_argument',
+      `groups is ${describe(given)}: it must be an array of {value, ${columnNames.join(', ')}}`,
+    );
   }
   const values = new Float64Array(given.length);
   const columns = columnNames.map(() => new Float64Array(given.length));
@@ -115,7 +129,10 @@ function readGroups(given: unknown, columnNames: readonly string[]): {values: Fl
     const group = readRecord(given[g], field);
     const value = readReal(group['value'], `${field}.value`) + 0;
     if (g > 0 && !(value > (values[g - 1] as number))) {
-      refuse('invalid_argument', `${field}.value is ${value}, after ${values[g - 1]}: give each value once, ascending`);
+      refuse(
+        'invalid_argument',
+        `${field}.value is ${value}, after ${values[g - 1]}: give each value once, ascending`,
+      );
     }
     values[g] = value;
     columnNames.forEach((name, c) => {

@@ -51,7 +51,10 @@ export function normalPValue(z: number, alternative: Alternative): number {
 }
 
 /** p-value from two exact tails: the smaller one doubled, or the one asked for. */
-export function exactPValue(tails: {readonly lower: number; readonly upper: number}, alternative: Alternative): number {
+export function exactPValue(
+  tails: {readonly lower: number; readonly upper: number},
+  alternative: Alternative,
+): number {
   if (alternative === 'greater') return tails.upper;
   return alternative === 'less' ? tails.lower : Math.min(1, 2 * Math.min(tails.lower, tails.upper));
 }

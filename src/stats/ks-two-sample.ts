@@ -27,9 +27,14 @@ const EXACT_CELLS_MAX = 1e9;
  * Errors: `non_finite`, `insufficient_data` (an empty arm), `invalid_argument`.
  * Source: Smirnov (1939), exact paths conditional on ties (Schröer and Trenkler 1995); agrees with R `ks.test`.
  */
-export function ksTwoSample(input: TwoSamples, options?: Partial<KsTwoSampleOptions>): Outcome<KsTwoSampleResult> {
+export function ksTwoSample(
+  input: TwoSamples,
+  options?: Partial<KsTwoSampleOptions>,
+): Outcome<KsTwoSampleResult> {
   return attempt(() => {
-    const {method} = readOptions<KsTwoSampleOptions>(options, {method: oneOf(['auto', 'exact', 'asymptotic'], 'auto')});
+    const {method} = readOptions<KsTwoSampleOptions>(options, {
+      method: oneOf(['auto', 'exact', 'asymptotic'], 'auto'),
+    });
     const groups = readTwoSamples(input);
     const {nA, nB} = groups;
     requireAtLeast(nA, 1, 'a');
@@ -38,7 +43,10 @@ export function ksTwoSample(input: TwoSamples, options?: Partial<KsTwoSampleOpti
     const statistic = distance / (nA * nB);
     if (method === 'exact' || (method === 'auto' && nA * nB < 10_000)) {
       if (nA * nB > EXACT_CELLS_MAX) {
-        refuse('invalid_argument', `method is exact with arms of ${nA} and ${nB}: that takes too long; use asymptotic`);
+        refuse(
+          'invalid_argument',
+          `method is exact with arms of ${nA} and ${nB}: that takes too long; use asymptotic`,
+        );
       }
       return {nA, nB, method: 'exact', statistic, pValue: exactTail(groups, distance)};
     }

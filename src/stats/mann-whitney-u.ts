@@ -37,7 +37,10 @@ export interface MannWhitneyUResult {
  * `zero_variance` (all values tied), `invalid_argument`.
  * Source: Mann and Whitney (1947); exact distribution conditional on ties; agrees with scipy `mannwhitneyu`.
  */
-export function mannWhitneyU(input: TwoSamples, options?: Partial<MannWhitneyUOptions>): Outcome<MannWhitneyUResult> {
+export function mannWhitneyU(
+  input: TwoSamples,
+  options?: Partial<MannWhitneyUOptions>,
+): Outcome<MannWhitneyUResult> {
   return attempt(() => {
     const chosen = readOptions<MannWhitneyUOptions>(options, {
       alternative,
@@ -49,7 +52,11 @@ export function mannWhitneyU(input: TwoSamples, options?: Partial<MannWhitneyUOp
     requireAtLeast(nA, 1, 'a');
     requireAtLeast(nB, 1, 'b');
     const {u1, ties, largest} = countWins(groups);
-    if (largest === nA + nB) refuse('zero_variance', 'all values of a and b are equal: nothing can be ranked; report that the arms agree');
+    if (largest === nA + nB)
+      refuse(
+        'zero_variance',
+        'all values of a and b are equal: nothing can be ranked; report that the arms agree',
+      );
     const pairs = nA * nB;
     return {
       nA,
@@ -91,7 +98,10 @@ function significance(
   const {nA, nB} = groups;
   if (options.method === 'exact' || (options.method === 'auto' && nA <= 50 && nB <= 50)) {
     if (!rankSum.isFeasible(nA, nB, ties > 0)) {
-      refuse('invalid_argument', `method is exact with arms of ${nA} and ${nB}: that takes too long; use asymptotic`);
+      refuse(
+        'invalid_argument',
+        `method is exact with arms of ${nA} and ${nB}: that takes too long; use asymptotic`,
+      );
     }
     return {method: 'exact', pValue: exactPValue(rankSum.tails(groups, u1), options.alternative)};
   }
@@ -106,5 +116,8 @@ function significance(
 /** Groups that occur in one arm. */
 function present(groups: PairedGroups, arm: 'a' | 'b'): {values: Float64Array; counts: Float64Array} {
   const {values, counts} = armOf(groups, arm);
-  return {values: values.filter((_, g) => (counts[g] as number) > 0), counts: counts.filter(count => count > 0)};
+  return {
+    values: values.filter((_, g) => (counts[g] as number) > 0),
+    counts: counts.filter(count => count > 0),
+  };
 }

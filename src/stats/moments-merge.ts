@@ -17,12 +17,18 @@ export interface MomentsMergeResult {
  * Mean, variance and range of chunks that were summarised apart and then merged,
  * as slices are. Errors: `non_finite`, `invalid_argument`. Source: Chan, Golub, LeVeque (1983).
  */
-export function momentsMerge(input: {readonly chunks: readonly Numbers[]}, options?: object): Outcome<MomentsMergeResult> {
+export function momentsMerge(
+  input: {readonly chunks: readonly Numbers[]},
+  options?: object,
+): Outcome<MomentsMergeResult> {
   return attempt(() => {
     readOptions(options, {});
     const {chunks} = readRecord(input, 'input') as {chunks?: unknown};
-    if (!Array.isArray(chunks)) refuse('invalid_argument', `chunks is ${describe(chunks)}: it must be an array of arrays of numbers`);
-    const merged = chunks.map((chunk: unknown, i: number) => chunkMoments(chunk, `chunks[${i}]`)).reduce(mergeMoments, NO_MOMENTS);
+    if (!Array.isArray(chunks))
+      refuse('invalid_argument', `chunks is ${describe(chunks)}: it must be an array of arrays of numbers`);
+    const merged = chunks
+      .map((chunk: unknown, i: number) => chunkMoments(chunk, `chunks[${i}]`))
+      .reduce(mergeMoments, NO_MOMENTS);
     const {n, mean, meanLow, m2, min, max} = merged;
     if (n === 0) return {n, mean: null, variance: null, min: null, max: null};
     return {n, mean: mean + meanLow, variance: n < 2 ? null : m2 / (n - 1), min, max};

@@ -32,16 +32,22 @@ export interface MsprtResult {
  * Errors: `non_finite`, `insufficient_data` (no look, or an arm with n < 2), `zero_variance`, `invalid_argument`.
  * Source: Johari, Pekelis, Walsh, "Always valid inference" (Operations Research 2022).
  */
-export function msprt(input: {readonly looks: readonly Look[]}, options?: Partial<MsprtOptions>): Outcome<MsprtResult> {
+export function msprt(
+  input: {readonly looks: readonly Look[]},
+  options?: Partial<MsprtOptions>,
+): Outcome<MsprtResult> {
   return attempt(() => {
     const {tauSquared, alpha} = readOptions<MsprtOptions>(options, {
       tauSquared: num(0.01, 'above 0', value => value > 0),
       alpha: openFraction(0.05),
     });
     const {looks} = readRecord(input, 'input') as {looks?: unknown};
-    if (!Array.isArray(looks)) return refuse('invalid_argument', `looks is ${describe(looks)}: it must be an array of looks`);
+    if (!Array.isArray(looks))
+      return refuse('invalid_argument', `looks is ${describe(looks)}: it must be an array of looks`);
     if (looks.length === 0) refuse('insufficient_data', 'looks is empty: at least one look is needed');
-    const logRatios = looks.map((look, i) => logLikelihoodRatio(readLook(look, `looks[${i}]`), tauSquared, `looks[${i}]`));
+    const logRatios = looks.map((look, i) =>
+      logLikelihoodRatio(readLook(look, `looks[${i}]`), tauSquared, `looks[${i}]`),
+    );
     let smallest = 1;
     const pValue = logRatios.map(log => {
       smallest = Math.min(smallest, Math.exp(-log));
@@ -67,10 +73,17 @@ function readLook(given: unknown, field: string): Look {
 /** log Λ with V the variance of the difference of means; Λ itself overflows. */
 function logLikelihoodRatio(look: Look, tauSquared: number, field: string): number {
   if (Math.min(look.nA, look.nB) < 2) {
-    refuse('insufficient_data', `${field} has arms of ${look.nA} and ${look.nB}: at least 2 observations each are needed; start looking later`);
+    refuse(
+      'insufficient_data',
+      `${field} has arms of ${look.nA} and ${look.nB}: at least 2 observations each are needed; start looking later`,
+    );
   }
   const variance = look.varianceA / look.nA + look.varianceB / look.nB;
-  if (variance === 0) refuse('zero_variance', `${field} has no variance in either arm: there is no spread to test against; start looking later`);
+  if (variance === 0)
+    refuse(
+      'zero_variance',
+      `${field} has no variance in either arm: there is no spread to test against; start looking later`,
+    );
   const difference = look.meanA - look.meanB;
   const shrink = tauSquared / (variance + tauSquared);
   return -Math.log1p(tauSquared / variance) / 2 + (shrink * difference * (difference / variance)) / 2;

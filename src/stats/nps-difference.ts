@@ -33,8 +33,20 @@ export function npsDifference(
     const a = summariseNps(scoresA, 'a');
     const b = summariseNps(scoresB, 'b');
     const standardError = Math.hypot(a.standardError, b.standardError);
-    if (standardError === 0) refuse('zero_variance', 'the answers of a and b are all of one kind: there is no spread to test against; collect more');
+    if (standardError === 0)
+      refuse(
+        'zero_variance',
+        'the answers of a and b are all of one kind: there is no spread to test against; collect more',
+      );
     const difference = a.nps - b.nps;
-    return {nA: a.n, nB: b.n, npsA: a.nps, npsB: b.nps, difference, standardError, ...inferZ({estimate: difference, standardError}, chosen)};
+    return {
+      nA: a.n,
+      nB: b.n,
+      npsA: a.nps,
+      npsB: b.nps,
+      difference,
+      standardError,
+      ...inferZ({estimate: difference, standardError}, chosen),
+    };
   });
 }

@@ -30,7 +30,10 @@ export function nps(
 ): Outcome<NpsResult> {
   return attempt(() => {
     const chosen = readOptions<{confidenceLevel: number}>(options, {confidenceLevel});
-    const summary = summariseNps(readScores(readRecord(input, 'input')['scores'], 'scores', {least: 0, most: 10}), 'scores');
+    const summary = summariseNps(
+      readScores(readRecord(input, 'input')['scores'], 'scores', {least: 0, most: 10}),
+      'scores',
+    );
     const half = -normal.quantile((1 - chosen.confidenceLevel) / 2) * summary.standardError;
     const [low, high] = interval(summary.nps, half, 'two-sided');
     return {...summary, ci: [Math.max(-100, low), Math.min(100, high)] as const};
@@ -56,12 +59,19 @@ export function summariseNps(scores: Float64Array, field: string): NpsSummary {
 }
 
 /** Whole-number answers on a scale. */
-export function readScores(given: unknown, field: string, {least, most}: {least: number; most: number}): Float64Array {
+export function readScores(
+  given: unknown,
+  field: string,
+  {least, most}: {least: number; most: number},
+): Float64Array {
   const scores = readNumbers(given, field);
   requireFinite(scores, field);
   scores.forEach((score, i) => {
     if (!Number.isInteger(score) || score < least || score > most) {
-      refuse('invalid_argument', `${field}[${i}] is ${score}: it must be a whole number from ${least} to ${most}`);
+      refuse(
+        'invalid_argument',
+        `${field}[${i}] is ${score}: it must be a whole number from ${least} to ${most}`,
+      );
     }
   });
   return scores;

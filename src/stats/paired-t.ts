@@ -1,7 +1,17 @@
 import {hedgesCorrection} from './gamma-ratio.ts';
 import {inferT, type InferenceOptions, type Interval} from './inference.ts';
 import {attempt, type Outcome, refuse} from './outcome.ts';
-import {type Numbers, readCount, readNonNegative, readNumbers, readReal, readRecord, requireAtLeast, requireFinite, requireSameLength} from './read-input.ts';
+import {
+  type Numbers,
+  readCount,
+  readNonNegative,
+  readNumbers,
+  readReal,
+  readRecord,
+  requireAtLeast,
+  requireFinite,
+  requireSameLength,
+} from './read-input.ts';
 import {alternative, confidenceLevel, num, readOptions} from './read-options.ts';
 import {isNoise, largestMagnitude, scaleFor} from './scale.ts';
 import {summarise} from './arms.ts';
@@ -59,7 +69,10 @@ export function pairedT(input: PairedTInput, options?: Partial<PairedTOptions>):
     const df = n - 1;
     const standardError = sd / Math.sqrt(n);
     if (isNoise(standardError, ...references)) {
-      refuse('zero_variance', 'the differences are constant: there is no spread to test against; report the difference itself');
+      refuse(
+        'zero_variance',
+        'the differences are constant: there is no spread to test against; report the difference itself',
+      );
     }
     const nullValue = chosen.mu * scale;
     const inference = inferT({estimate: mean, standardError, df, nullValue}, chosen);
@@ -82,11 +95,18 @@ function readDifferences(input: Record<string, unknown>): Differences {
     const differences = readNumbers(input['differences'], 'differences');
     requireFinite(differences, 'differences');
     const scale = scaleFor(largestMagnitude(differences));
-    return fromDifferences(differences.map(d => d * scale), scale);
+    return fromDifferences(
+      differences.map(d => d * scale),
+      scale,
+    );
   }
-  if ('a' in input || 'b' in input) return fromPairs(readNumbers(input['a'], 'a'), readNumbers(input['b'], 'b'));
+  if ('a' in input || 'b' in input)
+    return fromPairs(readNumbers(input['a'], 'a'), readNumbers(input['b'], 'b'));
   if (!('n' in input)) {
-    refuse('invalid_argument', 'input has no data: give {a, b}, {differences} or {n, meanDifference, sdDifference}');
+    refuse(
+      'invalid_argument',
+      'input has no data: give {a, b}, {differences} or {n, meanDifference, sdDifference}',
+    );
   }
   const mean = readReal(input['meanDifference'], 'meanDifference');
   return {
@@ -104,7 +124,9 @@ function fromPairs(a: Float64Array, b: Float64Array): Differences {
   requireFinite(b, 'b');
   const scale = scaleFor(largestMagnitude(a, b));
   const differences = a.map((value, i) => value * scale - (b[i] as number) * scale);
-  const means = [a, b].map(values => (values.length === 0 ? 0 : (sum(values.map(x => x * scale)) / values.length)));
+  const means = [a, b].map(values =>
+    values.length === 0 ? 0 : sum(values.map(x => x * scale)) / values.length,
+  );
   return {...fromDifferences(differences, scale), references: means};
 }
 

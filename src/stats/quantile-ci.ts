@@ -35,19 +35,27 @@ const SLACK = 1 + 1e-12;
  * Errors: `non_finite`, `insufficient_data` (none), `invalid_argument`.
  * Source: Conover (1999) §3.2; agrees with scipy `quantile_test`.
  */
-export function quantileCi(input: OneSample, options?: Partial<QuantileCiOptions>): Outcome<QuantileCiResult> {
+export function quantileCi(
+  input: OneSample,
+  options?: Partial<QuantileCiOptions>,
+): Outcome<QuantileCiResult> {
   return attempt(() => {
     const chosen = readOptions<QuantileCiOptions>(options, {quantile: openFraction(0.5), confidenceLevel});
     const groups = readOneSample(input);
     const {n} = groups;
     requireAtLeast(n, 1, 'x');
-    if (n > N_MAX) refuse('invalid_argument', `x has ${n} observations: up to ${N_MAX} are supported; sample whole units`);
+    if (n > N_MAX)
+      refuse('invalid_argument', `x has ${n} observations: up to ${N_MAX} are supported; sample whole units`);
     const sample = orderStatistics(groups);
     const below = binomial(n, chosen.quantile);
     const allowed = ((1 - chosen.confidenceLevel) / 2) * SLACK;
-    const lowerRank = below.lower(0) <= allowed ? largest(1, n, rank => below.lower(rank - 1) <= allowed) : null;
-    const upperRank = below.upper(n) <= allowed ? n + 1 - largest(1, n, back => below.upper(n + 1 - back) <= allowed) : null;
-    const missed = (lowerRank === null ? 0 : below.lower(lowerRank - 1)) + (upperRank === null ? 0 : below.upper(upperRank));
+    const lowerRank =
+      below.lower(0) <= allowed ? largest(1, n, rank => below.lower(rank - 1) <= allowed) : null;
+    const upperRank =
+      below.upper(n) <= allowed ? n + 1 - largest(1, n, back => below.upper(n + 1 - back) <= allowed) : null;
+    const missed =
+      (lowerRank === null ? 0 : below.lower(lowerRank - 1)) +
+      (upperRank === null ? 0 : below.upper(upperRank));
     return {
       n,
       estimate: sample.quantile(chosen.quantile),

@@ -36,7 +36,11 @@ export function quantileDifference(
   options?: Partial<QuantileDifferenceOptions>,
 ): Outcome<QuantileDifferenceResult> {
   return attempt(() => {
-    const chosen = readOptions<QuantileDifferenceOptions>(options, {alternative, confidenceLevel, quantile: openFraction(0.5)});
+    const chosen = readOptions<QuantileDifferenceOptions>(options, {
+      alternative,
+      confidenceLevel,
+      quantile: openFraction(0.5),
+    });
     const groups = readTwoSamples(input);
     const {nA, nB} = groups;
     requireEnough(nA, chosen.quantile, 'a');
@@ -45,10 +49,21 @@ export function quantileDifference(
     const b = estimate(orderStatistics(armOf(groups, 'b')), chosen.quantile);
     const standardError = Math.hypot(a.error, b.error);
     if (isNoise(standardError, a.value, b.value)) {
-      refuse('zero_variance', 'a and b are constant around the quantile: there is no spread to test against; compare the two values directly');
+      refuse(
+        'zero_variance',
+        'a and b are constant around the quantile: there is no spread to test against; compare the two values directly',
+      );
     }
     const difference = a.value - b.value;
-    return {nA, nB, quantileA: a.value, quantileB: b.value, difference, standardError, ...inferZ({estimate: difference, standardError}, chosen)};
+    return {
+      nA,
+      nB,
+      quantileA: a.value,
+      quantileB: b.value,
+      difference,
+      standardError,
+      ...inferZ({estimate: difference, standardError}, chosen),
+    };
   });
 }
 
@@ -57,7 +72,11 @@ function requireEnough(n: number, quantile: number, field: string): void {
   requireAtLeast(n, 1, field);
   const odds = quantile / (1 - quantile);
   const least = Z * Z * Math.max(odds, 1 / odds);
-  if (n <= least) refuse('insufficient_data', `${field} has ${n} observations: quantile ${quantile} needs more than ${Math.floor(least)}; collect more or use a lower quantile`);
+  if (n <= least)
+    refuse(
+      'insufficient_data',
+      `${field} has ${n} observations: quantile ${quantile} needs more than ${Math.floor(least)}; collect more or use a lower quantile`,
+    );
 }
 
 function estimate(sample: OrderStatistics, quantile: number): {value: number; error: number} {

@@ -77,7 +77,11 @@ function countChoices(sizes: readonly number[], {chosen, rest, unit}: Choice): F
         const left = before - k;
         if (left < 0 || left > rest) continue;
         const shift = unit * j * left + (unit * j * (size - j)) / 2;
-        addShifted(rows[target] as Float64Array, rows[k] as Float64Array, {shift, ways, length: unit * k * left + 1});
+        addShifted(rows[target] as Float64Array, rows[k] as Float64Array, {
+          shift,
+          ways,
+          length: unit * k * left + 1,
+        });
       }
     }
     before += size;
@@ -85,7 +89,11 @@ function countChoices(sizes: readonly number[], {chosen, rest, unit}: Choice): F
   return rows[chosen] as Float64Array;
 }
 
-function addShifted(target: Float64Array, source: Float64Array, how: {shift: number; ways: number; length: number}): void {
+function addShifted(
+  target: Float64Array,
+  source: Float64Array,
+  how: {shift: number; ways: number; length: number},
+): void {
   const {shift, ways, length} = how;
   for (let s = 0; s < length; s++) {
     const count = source[s] as number;

@@ -42,16 +42,32 @@ export function ratioMetric(
     const unitB = {n: b.n, variance: deltaVariance(b, ratioB)};
     const standardError = Math.sqrt(unitA.variance / unitA.n + unitB.variance / unitB.n);
     if (isNoise(standardError, ratioA, ratioB)) {
-      refuse('zero_variance', 'every unit of a and b has the same ratio: there is no spread to test against; compare the two ratios directly');
+      refuse(
+        'zero_variance',
+        'every unit of a and b has the same ratio: there is no spread to test against; compare the two ratios directly',
+      );
     }
     const df = welchDf(unitA, unitB);
     const difference = ratioA - ratioB;
-    return {nA: a.n, nB: b.n, ratioA, ratioB, difference, standardError, df, ...inferT({estimate: difference, standardError, df}, chosen)};
+    return {
+      nA: a.n,
+      nB: b.n,
+      ratioA,
+      ratioB,
+      difference,
+      standardError,
+      df,
+      ...inferT({estimate: difference, standardError, df}, chosen),
+    };
   });
 }
 
 function ratioOf(arm: BivariateArm, field: string): number {
-  if (arm.meanX === 0) refuse('zero_denominator', `${field}.denominator sums to 0: a ratio needs some denominator; collect more or drop the metric`);
+  if (arm.meanX === 0)
+    refuse(
+      'zero_denominator',
+      `${field}.denominator sums to 0: a ratio needs some denominator; collect more or drop the metric`,
+    );
   return arm.meanY / arm.meanX;
 }
 
@@ -59,7 +75,13 @@ function ratioOf(arm: BivariateArm, field: string): number {
 function deltaVariance(arm: BivariateArm, ratio: number): number {
   if (arm.observed) {
     const {y, x} = arm.observed;
-    return squaredDeviations(y.map((value, i) => (value - ratio * (x[i] as number)) / arm.meanX), 0) / (arm.n - 1);
+    return (
+      squaredDeviations(
+        y.map((value, i) => (value - ratio * (x[i] as number)) / arm.meanX),
+        0,
+      ) /
+      (arm.n - 1)
+    );
   }
   const {varianceY, varianceX, covariance, meanX} = arm;
   return Math.max(0, varianceY - 2 * ratio * covariance + ratio * ratio * varianceX) / (meanX * meanX);

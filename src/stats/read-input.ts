@@ -14,7 +14,10 @@ export function readNumbers(value: unknown, field: string): Float64Array {
   for (let i = 0; i < value.length; i++) {
     const item: unknown = value[i];
     if (typeof item !== 'number') {
-      refuse('invalid_argument', `${field}[${i}] is ${describe(item)}: it must be a number; drop or repair it`);
+      refuse(
+        'invalid_argument',
+        `${field}[${i}] is ${describe(item)}: it must be a number; drop or repair it`,
+      );
     }
     numbers[i] = item;
   }
@@ -26,14 +29,24 @@ export function requireFinite(values: Float64Array, field: string): void {
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
     if (!Number.isFinite(value)) {
-      refuse('non_finite', `${field}[${i}] is ${value}: every value must be finite; drop or repair it before testing`);
+      refuse(
+        'non_finite',
+        `${field}[${i}] is ${value}: every value must be finite; drop or repair it before testing`,
+      );
     }
   }
 }
 
-export function requireSameLength(first: ArrayLike<unknown>, second: ArrayLike<unknown>, fields: string): void {
+export function requireSameLength(
+  first: ArrayLike<unknown>,
+  second: ArrayLike<unknown>,
+  fields: string,
+): void {
   if (first.length === second.length) return;
-  refuse('length_mismatch', `${fields} have ${first.length} and ${second.length} values: give one of each per item`);
+  refuse(
+    'length_mismatch',
+    `${fields} have ${first.length} and ${second.length} values: give one of each per item`,
+  );
 }
 
 export function requireAtLeast(n: number, least: number, field: string): void {
@@ -49,7 +62,8 @@ export function readRecord(value: unknown, field: string): Record<string, unknow
 }
 
 export function readReal(value: unknown, field: string): number {
-  if (typeof value !== 'number') return refuse('invalid_argument', `${field} is ${describe(value)}: it must be a number`);
+  if (typeof value !== 'number')
+    return refuse('invalid_argument', `${field} is ${describe(value)}: it must be a number`);
   if (!Number.isFinite(value)) return refuse('non_finite', `${field} is ${value}: it must be finite`);
   return value;
 }

@@ -9,7 +9,10 @@ export type Alternative = 'two-sided' | 'greater' | 'less';
  * Checks options at run time, because they also come from files and requests: a
  * misspelled name or a value of the wrong type is `invalid_argument`, never ignored.
  */
-export function readOptions<T extends object>(given: unknown, readers: {readonly [K in keyof T]-?: OptionReader<T[K]>}): T {
+export function readOptions<T extends object>(
+  given: unknown,
+  readers: {readonly [K in keyof T]-?: OptionReader<T[K]>},
+): T {
   if (given !== undefined && (typeof given !== 'object' || given === null || Array.isArray(given))) {
     refuse('invalid_argument', `options is ${describe(given)}: it must be an object of named options`);
   }
@@ -31,7 +34,10 @@ export function oneOf<const T extends string>(choices: readonly T[], fallback: T
   return (value, name) => {
     if (value === undefined) return fallback;
     const found = choices.find(choice => choice === value);
-    return found ?? refuse('invalid_argument', `${name} is ${describe(value)}: it must be one of ${choices.join(', ')}`);
+    return (
+      found ??
+      refuse('invalid_argument', `${name} is ${describe(value)}: it must be one of ${choices.join(', ')}`)
+    );
   };
 }
 
@@ -69,7 +75,8 @@ export const confidenceLevel = openFraction(0.95);
 export function describe(value: unknown): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return `an array of ${value.length}`;
-  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'undefined') return String(value);
+  if (typeof value === 'number' || typeof value === 'boolean' || typeof value === 'undefined')
+    return String(value);
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
   return `of type ${typeof value}`;
 }

@@ -33,12 +33,26 @@ export function relativeLift(
     const [meanA, meanB] = [trueMean(a, arms) * scale, trueMean(b, arms) * scale];
     const [squareA, squareB] = [a.variance / a.n, b.variance / b.n];
     if (isNoise(Math.sqrt(squareA + squareB), meanA, meanB)) {
-      refuse('zero_variance', 'a and b are constant: there is no spread to test against; compare the two values directly');
+      refuse(
+        'zero_variance',
+        'a and b are constant: there is no spread to test against; compare the two values directly',
+      );
     }
-    if (meanB === 0) refuse('zero_denominator', 'the mean of b is 0: a relative difference needs another base; use the absolute difference');
+    if (meanB === 0)
+      refuse(
+        'zero_denominator',
+        'the mean of b is 0: a relative difference needs another base; use the absolute difference',
+      );
     const lift = (a.mean - b.mean) / Math.abs(meanB);
     const standardError = Math.sqrt(squareA + squareB * (meanA / meanB) ** 2) / Math.abs(meanB);
     const df = welchDf(a, b);
-    return {nA: a.n, nB: b.n, lift, standardError, df, ...inferT({estimate: lift, standardError, df}, chosen)};
+    return {
+      nA: a.n,
+      nB: b.n,
+      lift,
+      standardError,
+      df,
+      ...inferT({estimate: lift, standardError, df}, chosen),
+    };
   });
 }

@@ -79,7 +79,10 @@ function runTest(line: unknown): ({status: 'ok'} & object) | NotComputable {
     const given = readRecord(line, 'the case');
     const test = TESTS.get(given['test'] as string);
     if (test === undefined) {
-      return refuse('invalid_argument', `test is ${describe(given['test'])}: it must be one of ${[...TESTS.keys()].join(', ')}`);
+      return refuse(
+        'invalid_argument',
+        `test is ${describe(given['test'])}: it must be one of ${[...TESTS.keys()].join(', ')}`,
+      );
     }
     return {test, input: decode(given['input']), options: decode(given['options'])};
   });
@@ -97,7 +100,11 @@ const DEPTH_MAX = 8;
 
 function decode(value: unknown, depth = 0): unknown {
   if (typeof value !== 'object' || value === null) return NON_FINITE.get(value) ?? value;
-  if (depth > DEPTH_MAX) return refuse('invalid_argument', `input is nested more than ${DEPTH_MAX} levels deep: no test takes that`);
+  if (depth > DEPTH_MAX)
+    return refuse(
+      'invalid_argument',
+      `input is nested more than ${DEPTH_MAX} levels deep: no test takes that`,
+    );
   if (Array.isArray(value)) return value.map(item => decode(item, depth + 1));
   return ArrayBuffer.isView(value) ? value : mapValues(value, item => decode(item, depth + 1));
 }

@@ -1,6 +1,14 @@
 import {decimalGrid} from './decimal-grid.ts';
 import {refuse} from './outcome.ts';
-import {type Numbers, readCount, readNumbers, readReal, readRecord, requireFinite, requireSameLength} from './read-input.ts';
+import {
+  type Numbers,
+  readCount,
+  readNumbers,
+  readReal,
+  readRecord,
+  requireFinite,
+  requireSameLength,
+} from './read-input.ts';
 import {describe} from './read-options.ts';
 import {largestMagnitude} from './scale.ts';
 
@@ -47,15 +55,20 @@ export function ascending(groups: SignedGroups): {values: Float64Array; counts: 
     values.push(value);
     counts.push(count);
   };
-  for (let g = groups.magnitudes.length - 1; g >= 0; g--) add(-(groups.magnitudes[g] as number), groups.negative[g] as number);
+  for (let g = groups.magnitudes.length - 1; g >= 0; g--)
+    add(-(groups.magnitudes[g] as number), groups.negative[g] as number);
   add(0, groups.zeros);
-  for (let g = 0; g < groups.magnitudes.length; g++) add(groups.magnitudes[g] as number, groups.positive[g] as number);
+  for (let g = 0; g < groups.magnitudes.length; g++)
+    add(groups.magnitudes[g] as number, groups.positive[g] as number);
   return {values: Float64Array.from(values), counts: Float64Array.from(counts)};
 }
 
 function fromGroups(given: unknown): SignedGroups {
   if (!Array.isArray(given)) {
-    return refuse('invalid_argument', `groups is ${describe(given)}: it must be an array of {difference, count}`);
+    return refuse(
+      'invalid_argument',
+      `groups is ${describe(given)}: it must be an array of {difference, count}`,
+    );
   }
   const differences = new Float64Array(given.length);
   const counts = new Float64Array(given.length);
@@ -68,14 +81,21 @@ function fromGroups(given: unknown): SignedGroups {
 }
 
 /** Groups by steps of the grid; `counts` undefined means one each. */
-function toGroups(differences: Float64Array, counts: Float64Array | undefined, magnitude: number): SignedGroups {
+function toGroups(
+  differences: Float64Array,
+  counts: Float64Array | undefined,
+  magnitude: number,
+): SignedGroups {
   const grid = decimalGrid(magnitude);
   // The sign rides in the lowest bit: one native sort of doubles then orders by distance from zero.
   const keys = differences.map(d => {
     const steps = grid.toSteps(d);
     return 2 * Math.abs(steps) + (steps > 0 ? 1 : 0);
   });
-  const order = counts === undefined ? undefined : Uint32Array.from(keys.keys()).sort((i, j) => (keys[i] as number) - (keys[j] as number));
+  const order =
+    counts === undefined
+      ? undefined
+      : Uint32Array.from(keys.keys()).sort((i, j) => (keys[i] as number) - (keys[j] as number));
   if (order === undefined) keys.sort();
   const magnitudes = new Float64Array(keys.length);
   const positive = new Float64Array(keys.length);

@@ -1,6 +1,13 @@
 import {chiSquareSf} from './chi-square-distribution.ts';
 import {attempt, type Outcome, refuse} from './outcome.ts';
-import {readCount, readNonNegative, readNumbers, readRecord, requireFinite, requireSameLength} from './read-input.ts';
+import {
+  readCount,
+  readNonNegative,
+  readNumbers,
+  readRecord,
+  requireFinite,
+  requireSameLength,
+} from './read-input.ts';
 import {openFraction, readOptions} from './read-options.ts';
 import {sum} from './sum.ts';
 
@@ -55,11 +62,16 @@ export function readSplit(input: unknown): {observed: number[]; shares: number[]
   weights.forEach((weight, i) => {
     readNonNegative(weight, `weights[${i}]`);
   });
-  if (observed.length < 2) refuse('insufficient_data', `observed has ${observed.length} arms: at least two are needed`);
+  if (observed.length < 2)
+    refuse('insufficient_data', `observed has ${observed.length} arms: at least two are needed`);
   const total = sum(weights);
   if (total === 0) refuse('invalid_argument', 'weights are all 0: at least two arms need a weight above 0');
   const weighted = weights.filter(weight => weight > 0).length;
-  if (weighted < 2) refuse('insufficient_data', `weights has ${weighted} arm above 0: at least two are needed to compare a split`);
+  if (weighted < 2)
+    refuse(
+      'insufficient_data',
+      `weights has ${weighted} arm above 0: at least two are needed to compare a split`,
+    );
   const n = sum(observed);
   if (n === 0) refuse('insufficient_data', 'observed is all 0: no unit has been seen; wait for traffic');
   return {observed, shares: Array.from(weights, weight => weight / total), n};

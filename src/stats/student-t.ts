@@ -43,7 +43,8 @@ function logBothTails(t: number, df: number): number {
   const ratio = (t / df) * t;
   const x = 1 / (1 + ratio);
   // 1/B(a, 1/2) = Γ(a + 1/2) / (Γ(a) √π)
-  const logFront = -a * Math.log1p(ratio) + b * Math.log(ratio * x) + Math.log(gammaRatio(a) / Math.sqrt(Math.PI));
+  const logFront =
+    -a * Math.log1p(ratio) + b * Math.log(ratio * x) + Math.log(gammaRatio(a) / Math.sqrt(Math.PI));
   let c = 1;
   let d = 1 / (1 - ((a + b) * x) / (a + 1));
   let fraction = d;

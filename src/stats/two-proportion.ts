@@ -59,9 +59,16 @@ export function twoProportion(
     const [pA, pB] = [a.successes / a.n, b.successes / b.n];
     const difference = pA - pB;
     const standardError = chosen.pooled ? pooledError(a, b) : unpooledError(a, b);
-    if (!(standardError > 0)) refuse('zero_variance', 'a and b have no spread (all or none succeeded): nothing can be tested; collect more');
+    if (!(standardError > 0))
+      refuse(
+        'zero_variance',
+        'a and b have no spread (all or none succeeded): nothing can be tested; collect more',
+      );
     const shrink = chosen.continuity ? Math.min(Math.abs(difference), (1 / a.n + 1 / b.n) / 2) : 0;
-    const {statistic, pValue} = inferZ({estimate: difference - Math.sign(difference) * shrink, standardError}, chosen);
+    const {statistic, pValue} = inferZ(
+      {estimate: difference - Math.sign(difference) * shrink, standardError},
+      chosen,
+    );
     return {
       nA: a.n,
       nB: b.n,
@@ -87,7 +94,10 @@ function readProportion(given: unknown, field: string): Proportion {
   const successes = readCount(record['successes'], `${field}.successes`);
   const n = readCount(record['n'], `${field}.n`);
   if (successes > n) {
-    refuse('invalid_argument', `${field}.successes is ${successes}, above ${field}.n = ${n}: count each trial once`);
+    refuse(
+      'invalid_argument',
+      `${field}.successes is ${successes}, above ${field}.n = ${n}: count each trial once`,
+    );
   }
   return {successes, n};
 }
@@ -103,11 +113,18 @@ function unpooledError(a: Proportion, b: Proportion): number {
   return Math.sqrt(square(a) + square(b));
 }
 
-function differenceInterval(a: Proportion, b: Proportion, {ciMethod, confidenceLevel: level}: TwoProportionOptions): Interval {
+function differenceInterval(
+  a: Proportion,
+  b: Proportion,
+  {ciMethod, confidenceLevel: level}: TwoProportionOptions,
+): Interval {
   const z = -normal.quantile((1 - level) / 2);
   if (ciMethod === 'newcombe') return newcombe(a, b, z);
   const extra = ciMethod === 'wald' ? 0 : 1;
-  const padded = [a, b].map(({successes, n}) => ({successes: successes + extra, n: n + 2 * extra})) as [Proportion, Proportion];
+  const padded = [a, b].map(({successes, n}) => ({successes: successes + extra, n: n + 2 * extra})) as [
+    Proportion,
+    Proportion,
+  ];
   const centre = padded[0].successes / padded[0].n - padded[1].successes / padded[1].n;
   return interval(centre, z * unpooledError(...padded), 'two-sided');
 }

@@ -46,7 +46,10 @@ export function welchFromArms(arms: Arms, options: InferenceOptions): WelchTResu
   const squareB = b.variance / b.n;
   const standardError = Math.sqrt(squareA + squareB);
   if (isNoise(standardError, a.mean + arms.offset, b.mean + arms.offset)) {
-    refuse('zero_variance', 'a and b are constant: there is no spread to test against; compare the two values directly');
+    refuse(
+      'zero_variance',
+      'a and b are constant: there is no spread to test against; compare the two values directly',
+    );
   }
   const df = welchDf(a, b);
   const estimate = a.mean - b.mean;

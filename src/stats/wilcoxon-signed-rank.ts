@@ -68,8 +68,13 @@ export function wilcoxonSignedRank(
       continuity: bool(true),
     });
     const groups = readDifferences(input);
-    if (groups.n === 0) refuse('insufficient_data', 'there are no pairs: at least one is needed; collect more');
-    if (groups.nonZero === 0) refuse('all_zero', `all ${groups.n} differences are zero: nothing can be ranked; report that the arms agree`);
+    if (groups.n === 0)
+      refuse('insufficient_data', 'there are no pairs: at least one is needed; collect more');
+    if (groups.nonZero === 0)
+      refuse(
+        'all_zero',
+        `all ${groups.n} differences are zero: nothing can be ranked; report that the arms agree`,
+      );
     const sums = rankSums(groups, chosen.zeroMethod);
     const wPlus = sums.plus + sums.zeroShare;
     return {
@@ -125,9 +130,15 @@ function significance(
   const isExact = options.method === 'exact' || (options.method === 'auto' && groups.nonZero <= 50);
   if (isExact) {
     if (!signedRank.isFeasible(groups.nonZero, sums.doubledTotal)) {
-      refuse('invalid_argument', `method is exact with ${groups.nonZero} non-zero differences: the table would not fit; use asymptotic`);
+      refuse(
+        'invalid_argument',
+        `method is exact with ${groups.nonZero} non-zero differences: the table would not fit; use asymptotic`,
+      );
     }
-    const tails = signedRank.tails(doubledRanks(groups, options.zeroMethod === 'wilcox' ? 0 : groups.zeros), 2 * sums.plus);
+    const tails = signedRank.tails(
+      doubledRanks(groups, options.zeroMethod === 'wilcox' ? 0 : groups.zeros),
+      2 * sums.plus,
+    );
     return {method: 'exact', pValue: exactPValue(tails, options.alternative)};
   }
   const centred = sums.plus + sums.zeroShare - sums.mean;

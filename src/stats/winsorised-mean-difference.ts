@@ -33,9 +33,17 @@ export function winsorisedMeanDifference(
 ): Outcome<WinsorisedMeanDifferenceResult> {
   return attempt(() => {
     const share = (fallback: number) => num(fallback, 'between 0 and 1', value => value >= 0 && value <= 1);
-    const chosen = readOptions<WinsorisedOptions>(options, {alternative, confidenceLevel, lower: share(0), upper: share(0.99)});
+    const chosen = readOptions<WinsorisedOptions>(options, {
+      alternative,
+      confidenceLevel,
+      lower: share(0),
+      upper: share(0.99),
+    });
     if (chosen.lower >= chosen.upper) {
-      refuse('invalid_argument', `lower is ${chosen.lower}: it must be below upper, which is ${chosen.upper}`);
+      refuse(
+        'invalid_argument',
+        `lower is ${chosen.lower}: it must be below upper, which is ${chosen.upper}`,
+      );
     }
     const groups = readTwoSamples(input);
     requireAtLeast(groups.nA, 2, 'a');
@@ -45,7 +53,12 @@ export function winsorisedMeanDifference(
     const upperBound = pooled.quantile(chosen.upper);
     const scale = scaleFor(Math.max(Math.abs(lowerBound), Math.abs(upperBound)));
     const clamp = {lowerBound, upperBound, scale};
-    const arms = {a: clampedSummary(armOf(groups, 'a'), clamp), b: clampedSummary(armOf(groups, 'b'), clamp), scale, offset: lowerBound * scale};
+    const arms = {
+      a: clampedSummary(armOf(groups, 'a'), clamp),
+      b: clampedSummary(armOf(groups, 'b'), clamp),
+      scale,
+      offset: lowerBound * scale,
+    };
     return {...welchFromArms(arms, chosen), lowerBound, upperBound};
   });
 }
@@ -55,7 +68,9 @@ function clampedSummary(
   {values, counts, n}: Groups,
   {lowerBound, upperBound, scale}: {lowerBound: number; upperBound: number; scale: number},
 ): ArmSummary {
-  const shifted = values.map(value => (Math.min(upperBound, Math.max(lowerBound, value)) - lowerBound) * scale);
+  const shifted = values.map(
+    value => (Math.min(upperBound, Math.max(lowerBound, value)) - lowerBound) * scale,
+  );
   const mean = sum(shifted.map((value, g) => value * (counts[g] as number))) / n;
   const squares = shifted.map((value, g) => (value - mean) ** 2 * (counts[g] as number));
   const rest = sum(shifted.map((value, g) => (value - mean) * (counts[g] as number)));

@@ -44,7 +44,10 @@ describe('means', () => {
     const b = [0, 0.5, 0.75];
     const far = (values: number[]): number[] => values.map(value => value + 2 ** 30);
     expect(ok(welchT({a: far(a), b: far(b)})).statistic).toBeCloseTo(ok(welchT({a, b})).statistic, 14);
-    expect(ok(momentsMerge({chunks: [far(a), far(b)]})).variance).toBeCloseTo(ok(momentsMerge({chunks: [a, b]})).variance as number, 14);
+    expect(ok(momentsMerge({chunks: [far(a), far(b)]})).variance).toBeCloseTo(
+      ok(momentsMerge({chunks: [a, b]})).variance as number,
+      14,
+    );
   });
 
   it.each([1e-200, 1e200])('a unit of %d changes nothing but the unit', unit => {
@@ -86,12 +89,17 @@ describe('proportions and counts', () => {
     expect(result.ci[0]).toBeCloseTo(0.0524, 4);
     expect(result.ci[1]).toBeCloseTo(0.3339, 4);
     expect(result.effectSize.relative).toBeCloseTo(1 / 3, 14);
-    expect(ok(twoProportion({a: {successes: 3, n: 9}, b: {successes: 0, n: 9}})).effectSize.relative).toBeNull();
+    expect(
+      ok(twoProportion({a: {successes: 3, n: 9}, b: {successes: 0, n: 9}})).effectSize.relative,
+    ).toBeNull();
   });
 
   it('the squared z of two proportions is the chi-square of the table, corrected or not', () => {
     const sides = {a: {successes: 45, n: 200}, b: {successes: 30, n: 210}};
-    const table = [[45, 155], [30, 180]];
+    const table = [
+      [45, 155],
+      [30, 180],
+    ];
     for (const continuity of [false, true]) {
       const z = ok(twoProportion(sides, {continuity}));
       const chi = ok(chiSquare({table}, {yates: continuity}));
@@ -101,8 +109,16 @@ describe('proportions and counts', () => {
   });
 
   it('sample ratio: 5200 to 4800 is flagged, traffic in an arm of weight 0 always', () => {
-    expect(ok(srm({observed: [5200, 4800], weights: [1, 1]}))).toMatchObject({statistic: 16, df: 1, flagged: true});
-    expect(ok(srm({observed: [5000, 5000, 1], weights: [1, 1, 0]}))).toMatchObject({df: 1, pValue: 0, flagged: true});
+    expect(ok(srm({observed: [5200, 4800], weights: [1, 1]}))).toMatchObject({
+      statistic: 16,
+      df: 1,
+      flagged: true,
+    });
+    expect(ok(srm({observed: [5000, 5000, 1], weights: [1, 1, 0]}))).toMatchObject({
+      df: 1,
+      pValue: 0,
+      flagged: true,
+    });
     expect(ok(srm({observed: [130, 9870], weights: [1, 99]})).flagged).toBe(false);
   });
 
@@ -128,13 +144,20 @@ describe('power', () => {
 
   it('no effect is found with probability alpha', () => {
     expect(ok(power({design: 'paired-t', effectSize: 0, n: 60})).power).toBeCloseTo(0.05, 12);
-    expect(ok(power({design: 'two-proportion', p1: 0.1, p2: 0.1, n: 60, alpha: 0.01})).power).toBeCloseTo(0.01, 12);
+    expect(ok(power({design: 'two-proportion', p1: 0.1, p2: 0.1, n: 60, alpha: 0.01})).power).toBeCloseTo(
+      0.01,
+      12,
+    );
   });
 
   it('what is solved for gives back the power it was solved for', () => {
     for (const design of ['paired-t', 'welch-t', 'two-proportion'] as const) {
-      const {n} = ok(power({design, effectSize: 0.2, power: 0.8, ratio: 2}, {solve: 'n', alternative: 'greater'}));
-      expect(ok(power({design, effectSize: 0.2, n: n as number, ratio: 2}, {alternative: 'greater'})).power).toBeCloseTo(0.8, 9);
+      const {n} = ok(
+        power({design, effectSize: 0.2, power: 0.8, ratio: 2}, {solve: 'n', alternative: 'greater'}),
+      );
+      expect(
+        ok(power({design, effectSize: 0.2, n: n as number, ratio: 2}, {alternative: 'greater'})).power,
+      ).toBeCloseTo(0.8, 9);
       const {effectSize} = ok(power({design, n: 50, power: 0.8}, {solve: 'effectSize', alternative: 'less'}));
       expect(effectSize).toBeLessThan(0);
     }
@@ -146,7 +169,9 @@ describe('series', () => {
     const calm = [1, 2, 1.5, 3, 1.2, 1.8, 2.2, 1.1, 1.9];
     const shocked = calm.map((value, i) => (i === 3 ? 1e15 : value));
     const options = {window: 4, k: 3};
-    expect(ok(dynamicThreshold({series: shocked}, options)).sd.slice(8)).toEqual(ok(dynamicThreshold({series: calm}, options)).sd.slice(8));
+    expect(ok(dynamicThreshold({series: shocked}, options)).sd.slice(8)).toEqual(
+      ok(dynamicThreshold({series: calm}, options)).sd.slice(8),
+    );
   });
 
   it('a constant series has limits equal to itself and no breach', () => {
@@ -198,8 +223,29 @@ describe('scores and pictures', () => {
   it('box plot: whiskers end on observations, outliers repeat as often as they occur', () => {
     const result = ok(boxPlot({x: [2, 3, 4, 5, 6, 30, 30]}));
     expect(result).toMatchObject({q1: 3.5, median: 5, q3: 18, upperWhisker: 30});
-    expect(ok(boxPlot({groups: [{value: 1, count: 9}, {value: 50, count: 2}]})).outliers).toEqual([50, 50]);
-    expect(ok(boxPlot({groups: [{value: 1, count: 9}, {value: 50, count: 2}]}, {outliersMax: 1}))).toMatchObject({outliers: [50], outlierCount: 2});
+    expect(
+      ok(
+        boxPlot({
+          groups: [
+            {value: 1, count: 9},
+            {value: 50, count: 2},
+          ],
+        }),
+      ).outliers,
+    ).toEqual([50, 50]);
+    expect(
+      ok(
+        boxPlot(
+          {
+            groups: [
+              {value: 1, count: 9},
+              {value: 50, count: 2},
+            ],
+          },
+          {outliersMax: 1},
+        ),
+      ),
+    ).toMatchObject({outliers: [50], outlierCount: 2});
   });
 
   it('median of 25: ranks 8 and 18 cover it with 95.67 %', () => {
@@ -211,6 +257,9 @@ describe('scores and pictures', () => {
   });
 
   it('a level that is met exactly is taken: five values, 93.75 %', () => {
-    expect(ok(quantileCi({x: [1, 2, 3, 4, 5]}, {confidenceLevel: 0.9375}))).toMatchObject({ci: [1, 5], coverage: 0.9375});
+    expect(ok(quantileCi({x: [1, 2, 3, 4, 5]}, {confidenceLevel: 0.9375}))).toMatchObject({
+      ci: [1, 5],
+      coverage: 0.9375,
+    });
   });
 });

@@ -23,8 +23,8 @@ const REFERENCE: readonly (readonly [fn: string, args: readonly number[], value:
   ['studentT.sf', [20, 5000], 5.702993923812248e-86],
   ['studentT.sf', [7, 1e6], 1.2806120556870395e-12],
   ['studentT.sf', [36, 1e6], 6.366995560199513e-284],
-  ['studentT.sf', [1e7, 50], 1.67303044584156e-309],
-  ['studentT.quantile', [1e-12, 1], -318309886183.79067],
+  ['studentT.sf', [5e6, 50], 1.883664823048607e-294],
+  ['studentT.quantile', [1e-12, 1], -318309886183.7907],
   ['studentT.quantile', [0.0005, 2.37], -20.55805909806642],
   ['studentT.quantile', [1e-6, 9], -10.7201604099095],
   ['studentT.quantile', [0.025, 60], -2.0002978220142604],
@@ -91,7 +91,6 @@ describe('distribution functions', () => {
 });
 
 describe('jstat, for comparison', () => {
-
   it('normal tail: 2 % off at z = 8 and 0 from z = 8.5, where ours keeps 10 digits', () => {
     expect(relativeError(jStat.normal.cdf(-5, 0, 1), 2.866515718791939e-7)).toBeLessThan(1e-10);
     expect(relativeError(jStat.normal.cdf(-8, 0, 1), 6.220960574271784e-16)).toBeGreaterThan(0.01);

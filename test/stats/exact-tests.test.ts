@@ -7,7 +7,8 @@ import {wilcoxonSignedRank, type ZeroMethod} from '../../src/stats/wilcoxon-sign
 // The exact distributions against plain enumeration. fast-check prints the seed of a failing run.
 
 /** Few distinct values, so that ties are common. */
-const likert = (minLength: number, maxLength: number) => fc.array(fc.integer({min: -3, max: 3}), {minLength, maxLength});
+const likert = (minLength: number, maxLength: number) =>
+  fc.array(fc.integer({min: -3, max: 3}), {minLength, maxLength});
 
 function midRanks(values: readonly number[]): number[] {
   return values.map(value => {
@@ -33,27 +34,30 @@ function shareOf(values: readonly number[], holds: (value: number) => boolean): 
 }
 
 describe('exact distributions equal full enumeration', () => {
-  it.each<ZeroMethod>(['wilcox', 'pratt', 'zsplit'])('signed rank with ties and zeros, zeros by %s', zeroMethod => {
-    fc.assert(
-      fc.property(likert(1, 9), differences => {
-        const nonZero = differences.filter(d => d !== 0);
-        fc.pre(nonZero.length > 0);
-        const kept = zeroMethod === 'wilcox' ? nonZero : differences;
-        const ranks = midRanks(kept.map(Math.abs)).filter((_, i) => kept[i] !== 0);
-        const observed = total(ranks.filter((_, i) => (nonZero[i] as number) > 0));
-        const sums = masks(ranks.length).map(mask => total(choose(ranks, mask)));
-        const upper = shareOf(sums, sum => sum >= observed);
-        const lower = shareOf(sums, sum => sum <= observed);
-        const p = (alternative: 'two-sided' | 'greater' | 'less') => {
-          const result = wilcoxonSignedRank({differences}, {alternative, zeroMethod, method: 'exact'});
-          return result.status === 'ok' ? result.pValue : Number.NaN;
-        };
-        expect(p('greater')).toBeCloseTo(upper, 12);
-        expect(p('less')).toBeCloseTo(lower, 12);
-        expect(p('two-sided')).toBeCloseTo(Math.min(1, 2 * Math.min(upper, lower)), 12);
-      }),
-    );
-  });
+  it.each<ZeroMethod>(['wilcox', 'pratt', 'zsplit'])(
+    'signed rank with ties and zeros, zeros by %s',
+    zeroMethod => {
+      fc.assert(
+        fc.property(likert(1, 9), differences => {
+          const nonZero = differences.filter(d => d !== 0);
+          fc.pre(nonZero.length > 0);
+          const kept = zeroMethod === 'wilcox' ? nonZero : differences;
+          const ranks = midRanks(kept.map(Math.abs)).filter((_, i) => kept[i] !== 0);
+          const observed = total(ranks.filter((_, i) => (nonZero[i] as number) > 0));
+          const sums = masks(ranks.length).map(mask => total(choose(ranks, mask)));
+          const upper = shareOf(sums, sum => sum >= observed);
+          const lower = shareOf(sums, sum => sum <= observed);
+          const p = (alternative: 'two-sided' | 'greater' | 'less') => {
+            const result = wilcoxonSignedRank({differences}, {alternative, zeroMethod, method: 'exact'});
+            return result.status === 'ok' ? result.pValue : Number.NaN;
+          };
+          expect(p('greater')).toBeCloseTo(upper, 12);
+          expect(p('less')).toBeCloseTo(lower, 12);
+          expect(p('two-sided')).toBeCloseTo(Math.min(1, 2 * Math.min(upper, lower)), 12);
+        }),
+      );
+    },
+  );
 
   it('rank sum with ties', () => {
     fc.assert(
@@ -62,11 +66,20 @@ describe('exact distributions equal full enumeration', () => {
         fc.pre(new Set(pooled).size > 1);
         const ranks = midRanks(pooled);
         const observed = total(ranks.slice(0, a.length));
-        const sums = masks(pooled.length).map(mask => choose(ranks, mask)).filter(chosen => chosen.length === a.length).map(total);
+        const sums = masks(pooled.length)
+          .map(mask => choose(ranks, mask))
+          .filter(chosen => chosen.length === a.length)
+          .map(total);
         const greater = mannWhitneyU({a, b}, {alternative: 'greater'});
         const less = mannWhitneyU({a, b}, {alternative: 'less'});
-        expect(greater.status === 'ok' && greater.pValue).toBeCloseTo(shareOf(sums, sum => sum >= observed), 12);
-        expect(less.status === 'ok' && less.pValue).toBeCloseTo(shareOf(sums, sum => sum <= observed), 12);
+        expect(greater.status === 'ok' && greater.pValue).toBeCloseTo(
+          shareOf(sums, sum => sum >= observed),
+          12,
+        );
+        expect(less.status === 'ok' && less.pValue).toBeCloseTo(
+          shareOf(sums, sum => sum <= observed),
+          12,
+        );
       }),
     );
   });
@@ -85,10 +98,15 @@ describe('exact distributions equal full enumeration', () => {
           return Math.max(...gaps);
         };
         const observed = distance(2 ** a.length - 1);
-        const all = masks(pooled.length).filter(mask => choose(pooled, mask).length === a.length).map(distance);
+        const all = masks(pooled.length)
+          .filter(mask => choose(pooled, mask).length === a.length)
+          .map(distance);
         const result = ksTwoSample({a, b});
         expect(result.status === 'ok' && result.statistic).toBeCloseTo(observed / (a.length * b.length), 14);
-        expect(result.status === 'ok' && result.pValue).toBeCloseTo(shareOf(all, value => value >= observed), 12);
+        expect(result.status === 'ok' && result.pValue).toBeCloseTo(
+          shareOf(all, value => value >= observed),
+          12,
+        );
       }),
     );
   });
@@ -105,7 +123,10 @@ describe('exact distributions equal full enumeration', () => {
       fc.property(values, values, (a, b) => {
         fc.pre(new Set([...a, ...b]).size > 1 && a.some(x => x !== 0));
         const shift = mannWhitneyU({a, b});
-        expect(shift.status === 'ok' && shift.hodgesLehmann).toBeCloseTo(median(a.flatMap(x => b.map(y => x - y))), 6);
+        expect(shift.status === 'ok' && shift.hodgesLehmann).toBeCloseTo(
+          median(a.flatMap(x => b.map(y => x - y))),
+          6,
+        );
         const walsh = a.flatMap((x, i) => a.slice(i).map(y => (x + y) / 2));
         const location = wilcoxonSignedRank({differences: a});
         fc.pre(location.status === 'ok');

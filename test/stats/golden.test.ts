@@ -24,16 +24,21 @@ interface Helpers {
 async function loadHelpers(): Promise<Helpers> {
   const load = async (file: string): Promise<Partial<Helpers>> => import(pathToFileURL(folder + file).href);
   const [{match}, {expand}] = await Promise.all([load('match.mjs'), load('gen.mjs')]);
-  if (match === undefined || expand === undefined) throw new Error('the reference cases lack match.mjs or gen.mjs');
+  if (match === undefined || expand === undefined)
+    throw new Error('the reference cases lack match.mjs or gen.mjs');
   return {match, expand};
 }
 
 function loadCases(): GoldenCase[] {
   const files = readdirSync(folder).filter(file => file.endsWith('.json') && file !== 'validity.json');
-  return files.flatMap(file => (JSON.parse(readFileSync(folder + file, 'utf8')) as {cases: GoldenCase[]}).cases);
+  return files.flatMap(
+    file => (JSON.parse(readFileSync(folder + file, 'utf8')) as {cases: GoldenCase[]}).cases,
+  );
 }
 
-const reason = isPresent ? 'reference cases' : 'reference cases, skipped: ../shared/cases/stats is not beside the repository';
+const reason = isPresent
+  ? 'reference cases'
+  : 'reference cases, skipped: ../shared/cases/stats is not beside the repository';
 
 describe.skipIf(!isPresent)(reason, async () => {
   if (!isPresent) return;
@@ -49,7 +54,9 @@ describe.skipIf(!isPresent)(reason, async () => {
 
   /** Numbers that JSON lacks come as strings. */
   const read = (actual: object): object =>
-    JSON.parse(JSON.stringify(actual), (_, value) => (['NaN', 'Infinity', '-Infinity'].includes(value) ? Number(value) : value));
+    JSON.parse(JSON.stringify(actual), (_, value) =>
+      ['NaN', 'Infinity', '-Infinity'].includes(value) ? Number(value) : value,
+    );
 
   it.each(loadCases().map(golden => [golden.name, golden] as const))('%s', (_, golden) => {
     const actual = runCase({test: golden.test, input: write(golden.input), options: golden.options});

@@ -16,9 +16,14 @@ import {winsorisedMeanDifference} from '../../src/stats/winsorised-mean-differen
 // What the warehouse pushes down must give what the raw data gives. fast-check prints the seed of a failing run.
 
 /** Hundredths, with many repeats. */
-const scores = (minLength: number) => fc.array(fc.integer({min: 0, max: 60}).map(cents => cents / 100), {minLength, maxLength: 90});
+const scores = (minLength: number) =>
+  fc.array(
+    fc.integer({min: 0, max: 60}).map(cents => cents / 100),
+    {minLength, maxLength: 90},
+  );
 
-const mean = (values: readonly number[]): number => values.reduce((all, value) => all + value, 0) / values.length;
+const mean = (values: readonly number[]): number =>
+  values.reduce((all, value) => all + value, 0) / values.length;
 
 function covariance(x: readonly number[], y: readonly number[]): number {
   const [mx, my] = [mean(x), mean(y)];
@@ -27,7 +32,8 @@ function covariance(x: readonly number[], y: readonly number[]): number {
 
 function groupsOf(a: readonly number[], b: readonly number[]) {
   const values = [...new Set([...a, ...b])].sort((x, y) => x - y);
-  const countIn = (list: readonly number[], value: number): number => list.filter(item => item === value).length;
+  const countIn = (list: readonly number[], value: number): number =>
+    list.filter(item => item === value).length;
   return values.map(value => ({value, nA: countIn(a, value), nB: countIn(b, value)}));
 }
 
@@ -37,7 +43,11 @@ function expectSame(actual: object, expected: object): void {
     if (typeof value === 'number') return Number.isFinite(value) ? Number(value.toPrecision(9)) + 0 : value;
     if (Array.isArray(value)) return value.map(round);
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).filter(([key]) => key !== 'message').map(([key, item]) => [key, round(item)]));
+    return Object.fromEntries(
+      Object.entries(value)
+        .filter(([key]) => key !== 'message')
+        .map(([key, item]) => [key, round(item)]),
+    );
   };
   expect(round(actual)).toEqual(round(expected));
 }
@@ -49,8 +59,14 @@ describe('groups give what the observations give', () => {
         const groups = groupsOf(a, b);
         expectSame(mannWhitneyU({groups}), mannWhitneyU({a, b}));
         expectSame(ksTwoSample({groups}), ksTwoSample({a, b}));
-        expectSame(quantileDifference({groups}, {quantile: 0.8}), quantileDifference({a, b}, {quantile: 0.8}));
-        expectSame(winsorisedMeanDifference({groups}, {upper: 0.9}), winsorisedMeanDifference({a, b}, {upper: 0.9}));
+        expectSame(
+          quantileDifference({groups}, {quantile: 0.8}),
+          quantileDifference({a, b}, {quantile: 0.8}),
+        );
+        expectSame(
+          winsorisedMeanDifference({groups}, {upper: 0.9}),
+          winsorisedMeanDifference({a, b}, {upper: 0.9}),
+        );
       }),
       {numRuns: 60},
     );
@@ -69,7 +85,7 @@ describe('groups give what the observations give', () => {
   it('Wilcoxon from differences on the decimal grid', () => {
     fc.assert(
       fc.property(scores(1), fc.constantFrom('wilcox', 'pratt', 'zsplit'), (a, zeroMethod) => {
-        const b = a.map((_, i) => (a[(i * 7 + 3) % a.length] as number));
+        const b = a.map((_, i) => a[(i * 7 + 3) % a.length] as number);
         const differences = a.map((value, i) => Math.round(100 * (value - (b[i] as number))) / 100);
         const groups = [...new Set(differences)].map(difference => ({
           difference,
@@ -91,7 +107,10 @@ describe('sufficient statistics give what the observations give', () => {
         const full = pairedT({a, b}, {alternative: 'greater'});
         fc.pre(full.status === 'ok');
         const sdDifference = Math.sqrt(covariance(differences, differences));
-        expectSame(pairedT({n: a.length, meanDifference: mean(differences), sdDifference}, {alternative: 'greater'}), full);
+        expectSame(
+          pairedT({n: a.length, meanDifference: mean(differences), sdDifference}, {alternative: 'greater'}),
+          full,
+        );
       }),
     );
   });
@@ -99,7 +118,10 @@ describe('sufficient statistics give what the observations give', () => {
   it('Welch and relative lift from moments and from exact integer sums', () => {
     fc.assert(
       fc.property(scores(2), scores(2), (first, second) => {
-        const [a, b] = [first, second].map(list => list.map(value => Math.round(value * 100))) as [number[], number[]];
+        const [a, b] = [first, second].map(list => list.map(value => Math.round(value * 100))) as [
+          number[],
+          number[],
+        ];
         const full = welchT({a, b});
         fc.pre(full.status === 'ok' && mean(b) > 0);
         const moments = (x: number[]) => ({n: x.length, mean: mean(x), variance: covariance(x, x)});
@@ -124,7 +146,8 @@ describe('sufficient statistics give what the observations give', () => {
         };
         const [a, b] = [pair(first), pair(second)];
         const add = (values: number[]): bigint => BigInt(values.reduce((all, value) => all + value, 0));
-        const product = (x: number[], y: number[]): bigint => add(x.map((value, i) => value * (y[i] as number)));
+        const product = (x: number[], y: number[]): bigint =>
+          add(x.map((value, i) => value * (y[i] as number)));
         type Columns = {y: number[]; x: number[]};
         const ratioMoments = ({y, x}: Columns) => ({
           n: y.length,

@@ -21,7 +21,14 @@ describe('ten pairs of scores', () => {
 
   it('Wilcoxon is exact although five decimal differences tie: p = 2/1024', () => {
     const result = wilcoxonSignedRank({a: A, b: B});
-    expect(result).toMatchObject({status: 'ok', method: 'exact', wPlus: 55, wMinus: 0, pValue: 0.001953125, hodgesLehmann: 0.02});
+    expect(result).toMatchObject({
+      status: 'ok',
+      method: 'exact',
+      wPlus: 55,
+      wMinus: 0,
+      pValue: 0.001953125,
+      hodgesLehmann: 0.02,
+    });
   });
 
   it('swapping the arms turns the sign and keeps the p-value', () => {
