@@ -1,0 +1,138 @@
+import type {OutcomeStatus} from '../../core/events.ts';
+import type {FactBatch, OutcomeFact} from '../../core/facts.ts';
+import type {ProvisionalSlice} from '../../core/slices.ts';
+import {type EpochMs, epochMs} from '../../core/units.ts';
+import {WAREHOUSE_LIMITS} from '../limits.ts';
+import type {FactStore, FirstExposure, PartitionBelow} from '../warehouse.ts';
+import type {SqlConnection} from './connection.ts';
+import {ARRIVAL_ROWS, DEAD_LETTER_ROWS, EXPOSURE_ROWS, OUTCOME_ROWS, PROVISIONAL_ROWS} from './fact-rows.ts';
+import {loadQuery} from './query-file.ts';
+import {insertRows} from './row-insert.ts';
+
+/** Copies of one identity always share a partition, so FINAL need not look across. */
+const FINAL_WITHIN_PARTITIONS = {do_not_merge_across_partitions_select_final: 1};
+
+/** What a worker writes and reads. Inserts and lookups have a connection each, so that neither waits for the other. */
+export class ClickHouseFactStore implements FactStore {
+  readonly #writer: SqlConnection;
+  readonly #reader: SqlConnection;
+
+  constructor({writer, reader}: {readonly writer: SqlConnection; readonly reader: SqlConnection}) {
+    this.#writer = writer;
+    this.#reader = reader;
+  }
+
+  async insertFacts(batch: FactBatch): Promise<void> {
+    const {stream} = batch;
+    await insertRows(this.#writer, EXPOSURE_ROWS, {rows: batch.exposures, stream});
+    await insertRows(this.#writer, OUTCOME_ROWS, {rows: batch.outcomes, stream});
+    await insertRows(this.#writer, DEAD_LETTER_ROWS, {rows: batch.deadLetters, stream});
+    await insertRows(this.#writer, ARRIVAL_ROWS, {rows: batch.arrivals, stream});
+  }
+
+  insertProvisional(stream: string, slices: readonly ProvisionalSlice[]): Promise<void> {
+    return insertRows(this.#writer, PROVISIONAL_ROWS, {rows: slices, stream});
+  }
+
+  async arrivalHigh({stream, logEpoch, partition, belowOffset}: PartitionBelow): Promise<EpochMs | null> {
+    const rows = await this.#reader.select<{arrival_ms: string}>(loadQuery('arrival-high'), {
+      stream,
+      log_epoch: logEpoch,
+      partition,
+      below: belowOffset,
+    });
+    return rows[0] === undefined ? null : epochMs(Number(rows[0].arrival_ms));
+  }
+
+  async firstExposures(stream: string, unitIds: readonly string[]): Promise<FirstExposure[]> {
+    const found: FirstExposure[] = [];
+    for (let from = 0; from < unitIds.length; from += WAREHOUSE_LIMITS.lookupUnits) {
+      const units = unitIds.slice(from, from + WAREHOUSE_LIMITS.lookupUnits);
+      const rows = await this.#reader.select<FirstExposureRow>(loadQuery('first-exposures'), {stream, units}, FINAL_WITHIN_PARTITIONS);
+      for (const row of rows) found.push(toFirstExposure(row));
+    }
+    return found;
+  }
+
+  async *openOutcomes(query: PartitionBelow & {readonly from: EpochMs}): AsyncGenerator<readonly OutcomeFact[]> {
+    const {stream, logEpoch, partition, belowOffset, from} = query;
+    const rowsMax = WAREHOUSE_LIMITS.openOutcomesRows;
+    let nextOffset = 0n;
+    for (;;) {
+      const rows = await this.#reader.select<OutcomeRow>(
+        loadQuery('open-outcomes'),
+        {stream, log_epoch: logEpoch, partition, from_offset: nextOffset, below: belowOffset, from_ms: from, rows_max: rowsMax},
+        FINAL_WITHIN_PARTITIONS,
+      );
+      const last = rows.at(-1);
+      if (last === undefined) return;
+      yield rows.map(row => toOutcomeFact(row, {logEpoch, partition}));
+      if (rows.length < rowsMax) return;
+      nextOffset = BigInt(last.offset) + 1n;
+    }
+  }
+
+  async writtenThrough(stream: string, logEpoch: number, partition: number): Promise<bigint | null> {
+    const rows = await this.#reader.select<{offset: string}>(loadQuery('written-through'), {stream, log_epoch: logEpoch, partition});
+    return rows[0] === undefined ? null : BigInt(rows[0].offset) + 1n;
+  }
+}
+
+type FirstExposureRow = {
+  readonly unit_id: string;
+  readonly experiment: string;
+  readonly phase: number;
+  readonly variant: string;
+  readonly event_ms: string;
+  readonly event_id: string;
+  readonly is_crossover: number;
+};
+
+const toFirstExposure = (row: FirstExposureRow): FirstExposure => ({
+  unitId: row.unit_id,
+  experiment: row.experiment,
+  phase: row.phase,
+  variant: row.variant,
+  eventTs: epochMs(Number(row.event_ms)),
+  eventId: row.event_id,
+  isCrossover: Boolean(row.is_crossover),
+});
+
+type OutcomeRow = {
+  readonly event_id: string;
+  readonly unit_id: string;
+  readonly event_ms: string;
+  readonly item_id: string | null;
+  readonly variant_hint: Readonly<Record<string, string>>;
+  readonly measures: Readonly<Record<string, number>>;
+  readonly status: OutcomeStatus;
+  readonly sample_rate: number;
+  readonly trace_id: string;
+  readonly attributes: Readonly<Record<string, string>>;
+  readonly append_ms: string;
+  readonly arrival_ms: string;
+  readonly offset: string;
+};
+
+function toOutcomeFact(row: OutcomeRow, {logEpoch, partition}: {readonly logEpoch: number; readonly partition: number}): OutcomeFact {
+  return {
+    kind: 'outcome',
+    eventId: new Uint8Array(Buffer.from(row.event_id, 'hex')),
+    unitId: row.unit_id,
+    eventTs: epochMs(Number(row.event_ms)),
+    itemId: row.item_id,
+    variantHint: row.variant_hint,
+    measures: row.measures,
+    status: row.status,
+    sampleRate: row.sample_rate,
+    traceId: row.trace_id,
+    attributes: row.attributes,
+    arrival: {
+      logEpoch,
+      partition,
+      offset: BigInt(row.offset),
+      appendTs: epochMs(Number(row.append_ms)),
+      arrivalTs: epochMs(Number(row.arrival_ms)),
+    },
+  };
+}
