@@ -38,9 +38,19 @@ export function refuse(reason: Reason, message: string): never {
 /** Runs a computation; a {@link refuse} in it becomes a `not-computable` value, any other error is our bug and passes. */
 export function attempt<T extends object>(compute: () => T): Outcome<T> {
   try {
-    return {status: 'ok', ...compute()};
+    const result = compute();
+    refuseOverflow(result);
+    return {status: 'ok', ...result};
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     return {status: 'not-computable', reason: error.reason, message: error.message};
+  }
+}
+
+/** Finite data near the ends of the doubles can still overflow on the way; a NaN must not leave as a result. */
+function refuseOverflow(result: object): void {
+  for (const [name, value] of Object.entries(result)) {
+    const isOverflown = Array.isArray(value) ? value.some(Number.isNaN) : Number.isNaN(value);
+    if (isOverflown) refuse('non_finite', `${name} overflowed: give the data in a larger unit, nearer to 1`);
   }
 }

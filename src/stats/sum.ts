@@ -8,7 +8,8 @@ export function sum(values: ArrayLike<number>): number {
     lost += Math.abs(total) >= Math.abs(value) ? total - next + value : value - next + total;
     total = next;
   }
-  return total + lost;
+  // An infinite total has no rounding error, only Infinity − Infinity.
+  return Number.isFinite(total) ? total + lost : total;
 }
 
 /** a*b as an unevaluated sum of two doubles (Dekker 1971), for differences of large products. */

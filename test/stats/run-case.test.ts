@@ -150,6 +150,12 @@ describe('the protocol', () => {
     });
   });
 
+  it('refuses instead of answering NaN when finite data overflows', () => {
+    expect(runCase({test: 'moments-merge', input: {chunks: [[1e308, -1e308]]}})).toMatchObject({
+      error: 'non_finite',
+    });
+  });
+
   it('never throws, whatever the line is', () => {
     const names = [
       'paired-t',
