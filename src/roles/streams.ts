@@ -1,0 +1,69 @@
+import type {Config} from '../config/load.ts';
+import {AssayError} from '../core/errors.ts';
+import {LIVE_STREAM, LIVE_TOPIC, type Stream} from '../core/streams.ts';
+import {durationMs} from '../core/units.ts';
+import type {ExperimentRegistry} from '../experiment/registry.ts';
+import type {EventLog} from '../log/event-log.ts';
+import type {Platform} from './platform.ts';
+
+/** The live stream as configured; once announced it never changes. */
+export function liveStream(config: Config): Stream {
+  return {
+    name: LIVE_STREAM,
+    kind: 'live',
+    topic: LIVE_TOPIC,
+    latenessMs: durationMs(config.number('live.lateness_ms')),
+    sliceMs: durationMs(config.number('live.slice_ms')),
+    maxAgeMs: durationMs(config.number('live.max_age_ms')),
+    partitions: config.number('live.partitions'),
+  };
+}
+
+/** Announces the live stream and makes its topic, as the first announcement has it. */
+export async function openLiveStream({config, log, registry}: Platform): Promise<Stream> {
+  const stream = registry.snapshot().streams.get(LIVE_STREAM) ?? (await registry.announceStream(liveStream(config)));
+  await createStreamTopic(log, stream);
+  return stream;
+}
+
+/** The record comes first, then the topic, then events (DESIGN §3). */
+export async function openProducedStream({log, registry}: Pick<Platform, 'log' | 'registry'>, stream: Stream): Promise<Stream> {
+  const known = registry.snapshot().streams.get(stream.name);
+  if (known !== undefined && known.kind !== stream.kind) {
+    throw new AssayError('ASSAY_CONFIG_INVALID', `stream ${stream.name} exists and is of kind ${known.kind}; choose another with --stream`);
+  }
+  const announced = known ?? (await registry.announceStream(stream));
+  await createStreamTopic(log, announced);
+  return announced;
+}
+
+async function createStreamTopic(log: EventLog, stream: Stream): Promise<void> {
+  await log.createTopic({topic: stream.topic, partitions: stream.partitions, clock: stream.kind === 'live' ? 'log' : 'producer', retentionMs: null});
+}
+
+/**
+ * The stream a command without `--stream` means: the live one once it holds an event,
+ * otherwise the only one there is.
+ * @throws AssayError ASSAY_STREAM_AMBIGUOUS naming the streams, ASSAY_NOT_FOUND.
+ */
+export async function defaultStream({log, registry}: {readonly log: EventLog; readonly registry: ExperimentRegistry}, named?: string): Promise<Stream> {
+  const streams = registry.snapshot().streams;
+  const names = [...streams.keys()].join(', ');
+  if (named !== undefined) {
+    const stream = streams.get(named);
+    if (stream !== undefined) return stream;
+    throw new AssayError('ASSAY_NOT_FOUND', `there is no stream ${named}; ${names === '' ? 'there is none at all yet' : `the streams are ${names}`}`);
+  }
+  const live = streams.get(LIVE_STREAM);
+  const others = [...streams.values()].filter(stream => stream !== live);
+  if (live !== undefined && (others.length === 0 || (await holdsEvents(log, live)))) return live;
+  const [only, second] = others;
+  if (only === undefined) throw new AssayError('ASSAY_NOT_FOUND', 'there is no stream yet; publish events, import a file or run the demo first');
+  if (second !== undefined) throw new AssayError('ASSAY_STREAM_AMBIGUOUS', `there are several streams (${names}); say which with --stream`);
+  return only;
+}
+
+async function holdsEvents(log: EventLog, stream: Stream): Promise<boolean> {
+  const offsets = await log.offsets(stream.topic).catch(() => []);
+  return offsets.some(({start, end}) => end > start);
+}
