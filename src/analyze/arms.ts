@@ -1,9 +1,9 @@
 import type {ArmEvidence} from '../core/verdict.ts';
 import {boxPlot} from '../stats/box-plot.ts';
-import {type OrderStatistics, orderStatistics} from '../stats/order-statistics.ts';
-import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
+import type {ArmTotals} from '../warehouse/warehouse.ts';
 import {rootOf} from './applied-test.ts';
 import type {MetricInputs} from './inputs.ts';
+import {groupsOf, quantilesOf} from './quantiles.ts';
 import {armMoments} from './unpaired-tests.ts';
 
 /** One arm as the metric sees it: exact mean and spread, type-7 quantiles, whiskers at 1.5 IQR. */
@@ -28,23 +28,6 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, units: number)
     whisker_low: box.lowerWhisker,
     whisker_high: box.upperWhisker,
   };
-}
-
-/** Type-7 quantiles of one arm's values; empty when the arm has none. */
-export function quantilesOf(groups: readonly ValueGroup[], variant: string, ps: readonly number[]): number[] {
-  const ranks = ranksOf(groupsOf(groups, variant));
-  return ranks === null ? [] : ps.map(p => ranks.quantile(p));
-}
-
-function groupsOf(groups: readonly ValueGroup[], variant: string): {value: number; count: number}[] {
-  return groups.map(({value, counts}) => ({value, count: counts[variant] ?? 0})).filter(group => group.count > 0);
-}
-
-function ranksOf(groups: readonly {readonly value: number; readonly count: number}[]): OrderStatistics | null {
-  if (groups.length === 0) return null;
-  const counts = Float64Array.from(groups, group => group.count);
-  const values = Float64Array.from(groups, group => group.value);
-  return orderStatistics({values, counts, n: counts.reduce((sum, count) => sum + count, 0)});
 }
 
 const NO_QUANTILES = {

@@ -170,7 +170,7 @@ function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {
     pair_coverage: comparison.pairCoverage,
     srm_p_value: health.srm.p_value,
     decision: decision.decision,
-    reasons: [...decision.reasons, ...rowReasons(comparison, health).map(code => reasonOf(code))],
+    reasons: [...decision.reasons, ...rowReasons(comparison, definition.hasWeights).map(code => reasonOf(code))],
     arms: arms.map(arm => armEvidence(metricInputs, arm, arm.units > 0 ? arm.units : (exposures.units[arm.variant] ?? 0))),
     tests: comparison.tests,
     health,
@@ -206,8 +206,9 @@ function primaryNumbers({primary}: Comparison) {
   };
 }
 
-function rowReasons(comparison: Comparison, health: HealthEvidence): ReasonCode[] {
-  return [...comparison.reasons, ...(health.srm.status === 'not-computable' ? (['srm_not_computable'] as const) : [])];
+/** A paired design has no split to check, so missing weights are not worth a word there. */
+function rowReasons({pairs, reasons}: Comparison, hasWeights: boolean): ReasonCode[] {
+  return [...reasons, ...(hasWeights || pairs !== null ? [] : (['srm_not_computable'] as const))];
 }
 
 function boundOf(times: readonly (EpochMs | null)[], pick: (...times: number[]) => number): string | null {

@@ -3,7 +3,7 @@ import {quantileDifference} from '../stats/quantile-difference.ts';
 import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
 import {type AppliedTest, notComputable} from './applied-test.ts';
 import type {Distribution} from './inputs.ts';
-import {quantilesOf} from './arms.ts';
+import {quantilesOf} from './quantiles.ts';
 
 export type QuantileInputs = {
   readonly totals: {readonly control: ArmTotals; readonly variant: ArmTotals};

@@ -53,7 +53,7 @@ export async function replayVerdict(request: ReplayRequest): Promise<ReplayResul
   const {warehouse, verdictId, versions} = request;
   const stored = await warehouse.verdict(verdictId);
   if (stored === null) throw new AssayError('ASSAY_NOT_FOUND', `no verdict ${verdictId}`);
-  const precision = canonicalJson(stored.versions) === canonicalJson(versions) ? 'bytes' : 'digits';
+  const precision: Precision = canonicalJson(stored.versions) === canonicalJson(versions) ? 'bytes' : 'digits';
   const found = await request.viewOf({stream: stored.stream, experiment: stored.experiment, version: stored.config_version});
   const about = {verdictId, precision, storedDigest: stored.evidence_digest};
   if (found === null) {
@@ -66,7 +66,9 @@ export async function replayVerdict(request: ReplayRequest): Promise<ReplayResul
     const differences = [...configDifferences, {path: 'metric', stored: `${stored.metric} × ${stored.variant}`, recomputed: null}];
     return {...about, identical: false, differences, reason: 'config', recomputed};
   }
-  const differences = [...configDifferences, ...evidenceDifferences(stored, recomputed, precision)];
+  const known = new Set(configDifferences.map(({path}) => path));
+  const others = evidenceDifferences(stored, recomputed, precision).filter(({path}) => !known.has(path));
+  const differences = [...configDifferences, ...others];
   const isForgotten = differences.length > 0 && (await hasForgotten(request.warehouse, stored));
   const reason = reasonOf(differences, {hasOtherConfig: configDifferences.length > 0, isForgotten, precision});
   return {...about, identical: differences.length === 0, differences, reason, recomputed};

@@ -1,4 +1,5 @@
 import {AssayError} from '../core/errors.ts';
+import {parseDuration} from '../experiment/duration.ts';
 import {
   RULE_ACTIONS,
   RULE_KINDS,
@@ -63,6 +64,7 @@ function parseRule(item: unknown, read: Reader): Rule {
     severity: read.oneOf('severity', RULE_SEVERITIES, 'warning'),
     action: read.oneOf('action', RULE_ACTIONS, 'alert'),
   };
+  if (isWindow && rule.windowMs === 0) read.fail('.window', 'must be longer than 0');
   if (isWindow && rule.above === null && rule.below === null) read.fail('', 'needs above or below');
   if (!isWindow && rule.above !== null) read.fail('.above', `has no meaning for kind ${kind}; use below`);
   if (rule.above !== null && rule.below !== null && rule.above <= rule.below) {
@@ -142,19 +144,11 @@ class Reader {
   duration(key: string, fallback: number | null): number {
     const value = this.#fields[key];
     if (value === undefined && fallback !== null) return fallback;
-    const ms = typeof value === 'string' ? parseDuration(value) : null;
-    if (ms !== null) return ms;
+    const ms = typeof value === 'string' ? parseDuration(value.trim()) : undefined;
+    if (ms !== undefined) return ms;
     this.fail(`.${key}`, 'must be a duration such as 500ms, 60s, 5m, 1h or 2d');
-    return fallback ?? 0;
+    return fallback ?? 1;
   }
-}
-
-const UNIT_MS: Readonly<Record<string, number>> = {ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000};
-
-function parseDuration(text: string): number | null {
-  const match = /^(\d{1,9})(ms|s|m|h|d)$/.exec(text.trim());
-  const size = UNIT_MS[match?.[2] ?? ''];
-  return match === null || size === undefined || Number(match[1]) === 0 ? null : Number(match[1]) * size;
 }
 
 function isFields(value: unknown): value is Fields {

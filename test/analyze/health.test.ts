@@ -1,0 +1,106 @@
+import {describe, expect, test} from 'vitest';
+import {checkHealth, healthFailures, type HealthInputs} from '../../src/analyze/health.ts';
+import {AUDITED, makeExposures} from './fixtures.ts';
+
+function inputs(over: Partial<HealthInputs> = {}): HealthInputs {
+  return {
+    design: 'split',
+    variants: ['a', 'b'],
+    exposures: makeExposures({a: 5012, b: 4988}),
+    weights: {a: 50, b: 50},
+    srmAlpha: 0.001,
+    crossoverMax: 0.01,
+    audit: AUDITED,
+    ...over,
+  };
+}
+
+const failuresOf = (over: Partial<HealthInputs>) => healthFailures(checkHealth(inputs(over)));
+
+describe('split', () => {
+  test('healthy with the p of the golden case', () => {
+    const {srm} = checkHealth(inputs());
+    expect(srm.status).toBe('healthy');
+    expect(srm.p_value).toBeCloseTo(0.8103302566044083, 12);
+    expect(srm.observed).toEqual({a: 5012, b: 4988});
+  });
+
+  test('a split far from its weights', () => {
+    expect(failuresOf({exposures: makeExposures({a: 5300, b: 4700})})).toEqual(['srm_failed']);
+  });
+
+  test('the weights of the phase count, not an even split', () => {
+    expect(failuresOf({exposures: makeExposures({a: 9000, b: 1000}), weights: {a: 90, b: 10}})).toEqual([]);
+  });
+
+  test('without weights it is not computable and no failure', () => {
+    const health = checkHealth(inputs({weights: null, exposures: makeExposures({a: 9000, b: 10})}));
+    expect(health.srm).toMatchObject({status: 'not-computable', p_value: null, weights: null});
+    expect(healthFailures(health)).toEqual([]);
+  });
+
+  test('a paired design has no split to check', () => {
+    expect(checkHealth(inputs({design: 'paired'})).srm.status).toBe('not-computable');
+  });
+
+  test('traffic in a variant of weight 0, also one the definition no longer names', () => {
+    expect(failuresOf({weights: {a: 100, b: 0}})).not.toContain('srm_failed'); // one weighted arm: nothing to compare
+    expect(failuresOf({weights: {a: 50, b: 50}, exposures: makeExposures({a: 500, b: 500, ghost: 3})})).toEqual(['srm_failed']);
+  });
+
+  test('no traffic at all says why', () => {
+    expect(checkHealth(inputs({exposures: makeExposures({})})).srm.reason).toMatch(/^insufficient_data/);
+  });
+});
+
+describe('crossovers', () => {
+  test.each([
+    [0, 'healthy'],
+    [101, 'healthy'],
+    [102, 'unhealthy'],
+  ] as const)('%d of 10 000 and themselves are %s', (crossoverUnits, status) => {
+    const health = checkHealth(inputs({exposures: makeExposures({a: 5000, b: 5000}, {crossoverUnits})}));
+    expect(health.crossovers.status).toBe(status);
+  });
+
+  test('no units at all', () => {
+    expect(checkHealth(inputs({exposures: makeExposures({})})).crossovers).toEqual({units: 0, share: 0, status: 'healthy'});
+  });
+});
+
+describe('missing outcomes', () => {
+  const missing = (withoutOutcome: Record<string, number>, units: Record<string, number> = {a: 5000, b: 5000}) =>
+    checkHealth(inputs({exposures: makeExposures(units, {withoutOutcome})})).missing_outcomes;
+
+  test('arms that lose different shares', () => {
+    expect(missing({a: 50, b: 150}).status).toBe('unhealthy');
+    expect(failuresOf({exposures: makeExposures({a: 5000, b: 5000}, {withoutOutcome: {a: 50, b: 150}})})).toEqual(['missing_outcomes_differ']);
+  });
+
+  test('within chance', () => {
+    const {status, p_value} = missing({a: 50, b: 60});
+    expect(status).toBe('healthy');
+    expect(p_value).toBeGreaterThan(0.1);
+  });
+
+  test('none missing, and all missing, are no difference and no p = 1', () => {
+    expect(missing({})).toEqual({status: 'healthy', by_variant: {a: 0, b: 0}, p_value: null});
+    expect(missing({a: 5000, b: 5000})).toMatchObject({status: 'healthy', p_value: null});
+  });
+
+  test('one arm alone cannot be compared', () => {
+    expect(missing({a: 5}, {a: 5000, b: 0}).status).toBe('not-computable');
+  });
+});
+
+describe('ledger', () => {
+  test.each([
+    [{mismatch: 0, slices_checked: 5, checked_at: null}, 'healthy'],
+    [{mismatch: 1, slices_checked: 5, checked_at: null}, 'unhealthy'],
+    [{mismatch: 1, slices_checked: 0, checked_at: null}, 'unhealthy'],
+    [{mismatch: null, slices_checked: 0, checked_at: null}, 'not-checked'],
+    [{mismatch: 0, slices_checked: 0, checked_at: null}, 'not-checked'],
+  ] as const)('%o is %s', (audit, status) => {
+    expect(checkHealth(inputs({audit})).ledger.status).toBe(status);
+  });
+});
