@@ -32,6 +32,7 @@ export function attribute(
     const view = views.get(experiment);
     const variant = outcome.variantHint[experiment];
     if (view === undefined || variant === undefined) continue;
+    if (!view.definition.variants.some(({key}) => key === variant)) continue;
     if (view.definition.design === 'split' && exposures !== undefined) continue;
     const span = phaseAt(view.phases, outcome.eventTs);
     // A pair's phase ends with the next one; a hint in a split stands for an exposure, so it does too.

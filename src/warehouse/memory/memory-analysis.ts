@@ -1,0 +1,163 @@
+import {quantise} from '../../core/exact.ts';
+import type {Metric} from '../../core/experiment.ts';
+import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
+import type {Verdict} from '../../core/verdict.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../warehouse.ts';
+import type {MemoryState} from './memory-state.ts';
+import {pairGroupsOf} from './pair-groups.ts';
+import {isPlaced, ScopedFacts, type ScopedValue} from './scoped-outcomes.ts';
+
+export class MemoryAnalysis implements AnalysisStore {
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.#state = state;
+  }
+
+  async newestPhase(scope: Omit<AnalysisScope, 'phase'>): Promise<number | null> {
+    const facts = new ScopedFacts(this.#state, scope);
+    const phases =
+      scope.view.definition.design === 'split'
+        ? facts.exposures().filter(({reason}) => reason === 'assigned').map(({phase}) => phase)
+        : facts.placed().flatMap(({placement}) => (isPlaced(placement) ? [placement.phase] : []));
+    return phases.length === 0 ? null : phases.reduce((a, b) => Math.max(a, b));
+  }
+
+  async exposureCounts(scope: AnalysisScope): Promise<ExposureCounts> {
+    const facts = new ScopedFacts(this.#state, scope);
+    const placed = facts.placed();
+    const inPhase = placed.filter(({placement}) => isPlaced(placement) && placement.phase === scope.phase);
+    const {unitsOf, crossover} = scope.view.definition.design === 'split' ? facts.arms(scope.phase) : itemsOf(inPhase);
+    const withOutcome = new Set(inPhase.map(({outcome}) => outcome.unitId));
+    const count = (units: ReadonlySet<string>): number => [...units].filter(unit => !withOutcome.has(unit)).length;
+    const isSplit = scope.view.definition.design === 'split';
+    const others = facts.exposures().filter(({reason, phase}) => reason !== 'assigned' && phase === scope.phase);
+    return {
+      units: Object.fromEntries([...unitsOf].map(([variant, units]) => [variant, units.size])),
+      crossoverUnits: crossover.size,
+      overrideUnits: new Set(others.map(({unitId}) => unitId)).size,
+      withoutOutcome: Object.fromEntries([...unitsOf].map(([variant, units]) => [variant, isSplit ? count(units) : 0])),
+      outcomesLate: inPhase.filter(({outcome}) => this.#isLate(scope.stream, outcome)).length,
+      outcomesUnattributed: placed.filter(({placement}) => placement === 'unattributed').length,
+    };
+  }
+
+  async armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]> {
+    const facts = new ScopedFacts(this.#state, scope);
+    const values = facts.values(metric, scope.phase);
+    const {unitsOf} = facts.arms(scope.phase);
+    const variants = new Set([...unitsOf.keys(), ...values.map(({variant}) => variant)]);
+    return [...variants].sort().map(variant => {
+      const own = values.filter(value => value.variant === variant);
+      return {variant, units: unitsOf.get(variant)?.size ?? countUnits(own), ...totalsOf(own, metric)};
+    });
+  }
+
+  async valueGroups(scope: AnalysisScope, metric: Metric, per: 'outcome' | 'unit'): Promise<ValueGroup[]> {
+    const values = new ScopedFacts(this.#state, scope).values(metric, scope.phase);
+    const groups = new Map<number, Record<string, number>>();
+    for (const {variant, value} of per === 'outcome' ? values : unitMeans(values)) {
+      const counts = groups.get(value) ?? {};
+      counts[variant] = (counts[variant] ?? 0) + 1;
+      groups.set(value, counts);
+    }
+    return [...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts}));
+  }
+
+  async pairGroups(
+    scope: AnalysisScope,
+    metric: Metric,
+    arms: {readonly control: string; readonly variant: string},
+  ): Promise<PairGroups> {
+    return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), arms);
+  }
+
+  async offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']> {
+    const spans = new Map<string, {log_epoch: number; partition: number; from: bigint; to: bigint}>();
+    for (const {logEpoch, partition, offset, arrivalTs} of this.#state.stream(stream).arrivals.values()) {
+      if (arrivalTs > cut) continue;
+      const key = `${logEpoch}/${partition}`;
+      const span = spans.get(key) ?? {log_epoch: logEpoch, partition, from: offset, to: offset + 1n};
+      if (offset < span.from) span.from = offset;
+      if (offset >= span.to) span.to = offset + 1n;
+      spans.set(key, span);
+    }
+    return [...spans.values()]
+      .sort((a, b) => a.log_epoch - b.log_epoch || a.partition - b.partition)
+      .map(({from, to, ...place}) => ({...place, from: `${from}`, to: `${to}`}));
+  }
+
+  async measuresSeen(stream: string, experiment: string): Promise<string[]> {
+    const store = this.#state.stream(stream);
+    const names = new Set<string>();
+    for (const outcome of store.outcomes.all()) {
+      const isHinted = outcome.variantHint[experiment] !== undefined;
+      if (!isHinted && !store.exposures.ofUnit(outcome.unitId).some(e => e.experiment === experiment)) continue;
+      for (const name of Object.keys(outcome.measures)) names.add(name);
+    }
+    return [...names].sort();
+  }
+
+  explainSql(scope: AnalysisScope, metric: Metric): string {
+    return `-- computed in memory: ${scope.view.experiment}, phase ${scope.phase}, ${metric.key}, cut ${scope.cut}`;
+  }
+
+  #isLate(stream: string, outcome: ScopedValue['outcome']): boolean {
+    const record = this.#state.streamRecords.get(stream);
+    if (record === undefined) return false;
+    const sliceEnd = sliceStartOf(outcome.eventTs, record.sliceMs) + record.sliceMs;
+    return outcome.arrival.arrivalTs > sliceEnd + record.latenessMs;
+  }
+}
+
+/** In design `paired` an arm's units are its items. */
+function itemsOf(placed: ReturnType<ScopedFacts['placed']>): {unitsOf: Map<string, Set<string>>; crossover: Set<string>} {
+  const unitsOf = new Map<string, Set<string>>();
+  for (const {outcome, placement} of placed) {
+    if (!isPlaced(placement) || outcome.itemId === null) continue;
+    unitsOf.set(placement.variant, (unitsOf.get(placement.variant) ?? new Set()).add(outcome.itemId));
+  }
+  return {unitsOf, crossover: new Set()};
+}
+
+function totalsOf(values: readonly ScopedValue[], metric: Metric): Omit<ArmTotals, 'variant' | 'units'> {
+  const units = new Map<string, {sum: bigint; denominator: bigint}>();
+  let sumSquaresQ = 0n;
+  for (const {outcome, value, denominator} of values) {
+    const unit = units.get(outcome.unitId) ?? {sum: 0n, denominator: 0n};
+    const q = quantise(value, metric.scale);
+    sumSquaresQ += q * q;
+    unit.sum += q;
+    unit.denominator += metric.aggregate === 'ratio' ? quantise(denominator, metric.scale) : 1n;
+    units.set(outcome.unitId, unit);
+  }
+  const total = (of: (unit: {sum: bigint; denominator: bigint}) => bigint): bigint =>
+    [...units.values()].reduce((sum, unit) => sum + of(unit), 0n);
+  const numbers = values.map(({value}) => value);
+  const times = values.map(({outcome}) => outcome.eventTs);
+  return {
+    unitsWithOutcome: units.size,
+    outcomes: values.length,
+    sumQ: total(({sum}) => sum),
+    sumSquaresQ,
+    denominatorQ: total(({denominator}) => denominator),
+    unitSumSquaresQ: total(({sum}) => sum * sum),
+    unitDenominatorSquaresQ: total(({denominator}) => denominator * denominator),
+    unitCrossQ: total(({sum, denominator}) => sum * denominator),
+    min: numbers.length === 0 ? null : numbers.reduce((a, b) => Math.min(a, b)),
+    max: numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b)),
+    eventFrom: times.length === 0 ? null : epochMs(times.reduce<number>((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)),
+    eventTo: times.length === 0 ? null : epochMs(times.reduce<number>((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)),
+  };
+}
+
+const countUnits = (values: readonly ScopedValue[]): number => new Set(values.map(({outcome}) => outcome.unitId)).size;
+
+function unitMeans(values: readonly ScopedValue[]): {variant: string; value: number}[] {
+  const units = new Map<string, {variant: string; sum: number; n: number}>();
+  for (const {outcome, variant, value} of values) {
+    const unit = units.get(outcome.unitId) ?? {variant, sum: 0, n: 0};
+    units.set(outcome.unitId, {variant, sum: unit.sum + value, n: unit.n + 1});
+  }
+  return [...units.values()].map(({variant, sum, n}) => ({variant, value: sum / n}));
+}

@@ -1,0 +1,109 @@
+import {AssayError} from '../../core/errors.ts';
+import {unquantise} from '../../core/exact.ts';
+import {histogramQuantile} from '../../core/histogram.ts';
+import {type EpochMs, epochMs} from '../../core/units.ts';
+import type {ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
+import type {MemoryClosing} from './memory-closing.ts';
+import type {MemoryState} from './memory-state.ts';
+
+type Request = Parameters<ReadStore['windows']>[0];
+type Part = Pick<WindowRow, 'phase' | 'variant' | 'metric' | 'n' | 'sum' | 'min' | 'max'> & {
+  readonly sliceStart: EpochMs;
+  readonly sumSquares: number;
+  readonly histogram: ReadonlyMap<number, number>;
+};
+
+export class MemoryRead implements ReadStore {
+  readonly #state: MemoryState;
+  readonly #closing: MemoryClosing;
+
+  constructor(state: MemoryState, closing: MemoryClosing) {
+    this.#state = state;
+    this.#closing = closing;
+  }
+
+  query(): Promise<Record<string, unknown>[]> {
+    return Promise.reject(new AssayError('ASSAY_QUERY_REFUSED', 'the memory warehouse knows no SQL'));
+  }
+
+  async windows(request: Request): Promise<WindowRow[]> {
+    const {closedThrough} = await this.#closing.closingState(request.stream);
+    const through = closedThrough ?? Number.NEGATIVE_INFINITY;
+    const sliceMs = this.#state.streamRecords.get(request.stream)?.sliceMs ?? request.slideMs;
+    const parts = await this.#parts(request, through - sliceMs);
+    const rows: WindowRow[] = [];
+    const firstEnd = Math.ceil((request.from + 1 - request.sizeMs) / request.slideMs) * request.slideMs + request.sizeMs;
+    for (let end = firstEnd; end <= request.to; end += request.slideMs) {
+      const start = end - request.sizeMs;
+      const inside = parts.filter(({sliceStart}) => sliceStart >= start && sliceStart < end);
+      const status = end <= through ? 'closed' : 'provisional';
+      rows.push(...merge(inside, {request, start: epochMs(start), end: epochMs(end), status}));
+    }
+    return rows;
+  }
+
+  async deadLetters(filter: Parameters<ReadStore['deadLetters']>[0]): Promise<StoredDeadLetter[]> {
+    const streams = filter.stream === null ? this.#state.streamNames() : [filter.stream];
+    const rows = streams.flatMap(stream =>
+      [...this.#state.stream(stream).deadLetters.values()].map(row => ({
+        stream,
+        partition: row.partition,
+        offset: String(row.offset),
+        code: row.code,
+        message: row.message,
+        key: row.key,
+        value: row.value,
+        arrival_ts: new Date(row.arrivalTs).toISOString(),
+      })),
+    );
+    return rows.filter(({code}) => filter.code === null || code === filter.code).slice(0, filter.limit);
+  }
+
+  /** Closed slices up to `lastClosed`, provisional ones after it; dimension rows left out. */
+  async #parts({stream, experiment}: Request, lastClosed: number): Promise<Part[]> {
+    const closed = (await this.#closing.closedSlices(stream, experiment)).map(row => ({
+      ...row,
+      sum: unquantise(row.sumQ, row.scale),
+      sumSquares: unquantise(row.sumSquaresQ, 2 * row.scale),
+    }));
+    const open = [...this.#state.stream(stream).provisional.values()]
+      .filter(row => row.experiment === experiment && row.sliceStart > lastClosed)
+      .map(row => ({...row, sumSquares: row.m2 + (row.sum * row.sum) / row.n}));
+    return [...closed, ...open].filter(({n, dimension}) => n > 0 && dimension === '');
+  }
+}
+
+function merge(
+  parts: readonly Part[],
+  {request, start, end, status}: {request: Request; start: EpochMs; end: EpochMs; status: WindowRow['status']},
+): WindowRow[] {
+  const groups = new Map<string, Part[]>();
+  for (const part of parts) {
+    const key = [part.phase, part.variant, part.metric].join('\0');
+    groups.set(key, [...(groups.get(key) ?? []), part]);
+  }
+  return [...groups.values()].flatMap(group => {
+    const [first] = group;
+    if (first === undefined) return [];
+    const total = (of: (part: Part) => number): number => group.reduce((sum, part) => sum + of(part), 0);
+    const n = total(part => part.n);
+    const sum = total(part => part.sum);
+    const m2 = Math.max(0, total(part => part.sumSquares) - (sum * sum) / n);
+    const min = group.reduce((low, part) => Math.min(low, part.min), Number.POSITIVE_INFINITY);
+    const max = group.reduce((high, part) => Math.max(high, part.max), Number.NEGATIVE_INFINITY);
+    const counts = group.flatMap(part => [...part.histogram]);
+    const quantile = (p: number): number => histogramQuantile(summed(counts), p, {min, max});
+    return [{
+      stream: request.stream, experiment: request.experiment, phase: first.phase, variant: first.variant,
+      metric: first.metric, window_start: start, window_end: end, n, sum, mean: sum / n,
+      sd: n < 2 ? null : Math.sqrt(m2 / (n - 1)), min, max, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99),
+      status, revision: 0,
+    }];
+  });
+}
+
+function summed(counts: readonly (readonly [number, number])[]): Map<number, number> {
+  const sums = new Map<number, number>();
+  for (const [bucket, count] of counts) sums.set(bucket, (sums.get(bucket) ?? 0) + count);
+  return sums;
+}

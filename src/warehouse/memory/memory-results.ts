@@ -1,0 +1,72 @@
+import type {Verdict} from '../../core/verdict.ts';
+import type {AlertRow, DeliveryRow, OutboxStore, VerdictStore} from '../warehouse.ts';
+
+/** Verdicts, deliveries and alerts: rows as they came, the newest of an id counts. */
+export class MemoryResults implements VerdictStore, OutboxStore {
+  readonly #verdicts: Verdict[] = [];
+  readonly #deliveries = new Map<string, DeliveryRow>();
+  readonly #alerts = new Map<string, AlertRow>();
+
+  async insertVerdicts(verdicts: readonly Verdict[]): Promise<void> {
+    const known = new Set(this.#verdicts.map(({verdict_id}) => verdict_id));
+    this.#verdicts.push(...verdicts.filter(({verdict_id}) => !known.has(verdict_id)));
+  }
+
+  async verdict(verdictId: string): Promise<Verdict | null> {
+    return this.#verdicts.find(({verdict_id}) => verdict_id === verdictId) ?? null;
+  }
+
+  async latestVerdicts(stream: string, experiment: string | null): Promise<Verdict[]> {
+    const latest = new Map<string, Verdict>();
+    for (const verdict of this.#verdicts) {
+      if (verdict.stream !== stream || (experiment !== null && verdict.experiment !== experiment)) continue;
+      const key = [verdict.experiment, verdict.metric, verdict.variant].join('\0');
+      const known = latest.get(key);
+      if (known === undefined || verdict.created_at >= known.created_at) latest.set(key, verdict);
+    }
+    return [...latest.values()];
+  }
+
+  async insertDeliveries(rows: readonly DeliveryRow[]): Promise<void> {
+    for (const row of rows) this.#deliveries.set([row.delivery_id, row.attempt, row.state].join('\0'), row);
+  }
+
+  async deliveries({states, limit}: {readonly states: readonly DeliveryRow['state'][]; readonly limit: number}): Promise<DeliveryRow[]> {
+    const ids = new Set([...this.#deliveries.values()].map(({delivery_id}) => delivery_id));
+    return [...ids]
+      .flatMap(id => this.#historyOf(id).at(-1) ?? [])
+      .filter(({state}) => states.length === 0 || states.includes(state))
+      .sort((a, b) => (a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : 0))
+      .slice(0, limit);
+  }
+
+  async delivery(deliveryId: string): Promise<DeliveryRow | null> {
+    return this.#historyOf(deliveryId).at(-1) ?? null;
+  }
+
+  async deliveryHistory(deliveryId: string): Promise<DeliveryRow[]> {
+    return this.#historyOf(deliveryId);
+  }
+
+  async insertAlerts(rows: readonly AlertRow[]): Promise<void> {
+    for (const row of rows) this.#alerts.set([row.alert_id, row.changed_at, row.state].join('\0'), row);
+  }
+
+  async latestAlerts(stream: string): Promise<AlertRow[]> {
+    const latest = new Map<string, AlertRow>();
+    for (const row of this.#alerts.values()) {
+      if (row.stream !== stream) continue;
+      const key = [row.rule, row.experiment, row.variant].join('\0');
+      const known = latest.get(key);
+      if (known === undefined || row.changed_at >= known.changed_at) latest.set(key, row);
+    }
+    return [...latest.values()];
+  }
+
+  /** Oldest first. A later state of one attempt was written later. */
+  #historyOf(deliveryId: string): DeliveryRow[] {
+    return [...this.#deliveries.values()]
+      .filter(({delivery_id}) => delivery_id === deliveryId)
+      .sort((a, b) => a.attempt - b.attempt || (a.changed_at < b.changed_at ? -1 : a.changed_at > b.changed_at ? 1 : 0));
+  }
+}
