@@ -171,7 +171,7 @@ function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {
     srm_p_value: health.srm.p_value,
     decision: decision.decision,
     reasons: [...decision.reasons, ...rowReasons(comparison, definition.hasWeights).map(code => reasonOf(code))],
-    arms: arms.map(arm => armEvidence(metricInputs, arm, arm.units > 0 ? arm.units : (exposures.units[arm.variant] ?? 0))),
+    arms: arms.map(arm => armEvidence(metricInputs, arm, exposures.units[arm.variant] ?? arm.units)),
     tests: comparison.tests,
     health,
     data_from: boundOf(arms.map(arm => arm.eventFrom), Math.min),
@@ -189,7 +189,8 @@ function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {
 /** What the primary test says; without it the effect and the means alone. */
 function primaryNumbers({primary}: Comparison) {
   const {evidence, control, variant, effect} = primary;
-  const base = control.mean === null ? 0 : Math.abs(control.mean);
+  // Over a control mean of (almost) 0 there is no relative effect.
+  const relative = effect === null || control.mean === null ? Number.NaN : effect / Math.abs(control.mean);
   return {
     test: evidence.status === 'ok' ? evidence.test : null,
     n_control: control.n,
@@ -199,7 +200,7 @@ function primaryNumbers({primary}: Comparison) {
     sd_control: control.sd,
     sd_variant: variant.sd,
     effect_absolute: effect,
-    effect_relative: effect === null || base === 0 ? null : effect / base,
+    effect_relative: Number.isFinite(relative) ? relative : null,
     ci_low: evidence.ci_low ?? null,
     ci_high: evidence.ci_high ?? null,
     p_value: evidence.p_value ?? null,

@@ -37,10 +37,16 @@ export function proportionTest(
  */
 export function errorOfShares(control: Successes, variant: Successes): StandardError {
   if (control.n === 0 || variant.n === 0) return {status: 'not_computable', reason: 'insufficient_data'};
+  if (isImpossible(control) || isImpossible(variant)) return {status: 'not_computable', reason: 'invalid_argument'};
   if (isFlat(control) || isFlat(variant)) {
     return {status: 'ok', value: Math.sqrt(squareOf(padded(control)) + squareOf(padded(variant))), method: 'agresti-caffo'};
   }
   return {status: 'ok', value: Math.sqrt(squareOf(control) + squareOf(variant)), method: 'wald'};
+}
+
+/** More units with an outcome than exposed ones: outcomes by hint whose exposures are missing. */
+function isImpossible({successes, n}: Successes): boolean {
+  return successes > n;
 }
 
 function isFlat({successes, n}: Successes): boolean {
@@ -57,7 +63,7 @@ function squareOf({successes, n}: Successes): number {
 }
 
 function numbersOf({successes, n}: Successes): ArmNumbers {
-  if (n === 0) return {n, mean: null, sd: null};
+  if (n === 0 || successes > n) return {n, mean: null, sd: null};
   const share = successes / n;
   return {n, mean: share, sd: Math.sqrt(share * (1 - share))};
 }

@@ -52,7 +52,7 @@ export function hasOneOutcomePerUnit({control, variant}: Arms<ArmTotals>): boole
 export function armMoments(metric: Metric, arm: ArmTotals): Moments {
   switch (metric.aggregate) {
     case 'conversion': {
-      const share = arm.units === 0 ? null : arm.unitsWithOutcome / arm.units;
+      const share = arm.units < Math.max(1, arm.unitsWithOutcome) ? null : arm.unitsWithOutcome / arm.units;
       return {n: arm.units, mean: share, variance: share === null ? null : share * (1 - share)};
     }
     case 'total':
