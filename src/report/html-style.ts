@@ -27,7 +27,7 @@ ul.plain li { padding: .3rem 0; overflow-wrap: anywhere; }
 .pass, .better, .ship { color: var(--good); }
 .fail, .worse, .high, .roll_back, .unhealthy { color: var(--bad); }
 .medium, .not-computable, .no_data { color: var(--warn); }
-dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(11rem, 1fr)); gap: .5rem; margin: 1rem 0; }
+dl.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(11rem, 44%), 1fr)); gap: .5rem; margin: 1rem 0; }
 dl.facts div { background: var(--card); border: 1px solid var(--line); border-radius: 6px; padding: .5rem .75rem; }
 dt { color: var(--quiet); font-size: .8125rem; }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
@@ -60,6 +60,6 @@ footer { margin: 2rem 0; color: var(--quiet); font-size: .8125rem; }
   details::details-content { content-visibility: visible; height: auto; display: block; }
   tr, li, .facts div { break-inside: avoid; }
   h2, h3 { break-after: avoid; }
-  table { font-size: 8pt; }
+  table, thead th { font-size: 8pt; }
 }
 `;

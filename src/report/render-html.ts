@@ -42,7 +42,7 @@ function banner(report: Report, texts: Texts): Markup {
   const {status} = report.summary;
   const through = report.experiments[0]?.data_to;
   const data = through === null || through === undefined ? texts.label.none : formatInstant(through);
-  return markup`<header class="banner ${status}"><div><h1><span class="status">${texts.status[status]}</span> · ${report.headline}</h1><p>${texts.label.dataThrough} ${data} · ${texts.label.audit}: ${reportAuditText(report, texts)}</p></div></header>`;
+  return markup`<header class="banner ${status}"><div><h1><span class="status">${texts.status[status]}</span> · ${unbroken(report.headline)}</h1><p>${texts.label.dataThrough} ${data} · ${texts.label.audit}: ${reportAuditText(report, texts)}</p></div></header>`;
 }
 
 function summary(report: Report, texts: Texts): Markup {
@@ -103,7 +103,7 @@ const figure = (metric: MetricReport, svg: Markup): Markup => markup`<figure><h4
 function metricTable(experiment: ExperimentReport, texts: Texts): Markup {
   const rows = experiment.metrics.flatMap(metric => metric.rows.map(row => ({cells: metricCells(metric, row, texts), reading: row.reading})));
   const body = rows.map(({cells, reading}) => tableRow(cells, {headings: 2, toneAt: 2, tone: reading}));
-  return cardTable(rows[0]?.cells ?? [], {caption: `${texts.label.metrics} × ${texts.label.variant}`, body});
+  return cardTable(rows[0]?.cells ?? [], {caption: `${texts.label.metric} × ${texts.label.variant.toLowerCase()}`, body});
 }
 
 type CardTable = {readonly caption: string; readonly body: readonly Markup[]};
@@ -121,9 +121,9 @@ const tableRow = (cells: readonly Cell[], {headings, toneAt, tone}: RowStyle): M
     return markup`<td role="cell" data-label="${cell.label}">${content}</td>`;
   })}</tr>`;
 
-/** Numbers such as `p < 1e-12` stay on one line. */
+/** Numbers such as `p < 1e-12` and `+31.1 %` stay on one line. */
 const unbroken = (text: string): Markup =>
-  markup`${text.split(/(p [<>=] [\d.e-]+|[+-]?[\d.]+e-\d+)/).map((part, index) => (index % 2 === 0 ? part : markup`<span class="number">${part}</span>`))}`;
+  markup`${text.split(/(p [<>=] [\d.e-]+|[+-]?[\d.,]*\d(?:e-?\d+)? (?:%|pp|ms|s|USD|tokens|bytes)(?!\w)|[+-]?[\d.]+e-\d+)/).map((part, index) => (index % 2 === 0 ? part : markup`<span class="number">${part}</span>`))}`;
 
 function evidence(experiment: ExperimentReport, texts: Texts): Markup {
   const {label} = texts;

@@ -44,7 +44,7 @@ export function bottomAxis(axis: Axis, {plotHeight, label, factor}: {readonly pl
 }
 
 /** Labels at the edges grow inwards, so that none is cut off. */
-const tickAnchor = (x: number): string => (x < 30 ? 'start' : x > FIGURE_WIDTH - 30 ? 'end' : 'middle');
+const tickAnchor = (x: number): string => (x < 18 ? 'start' : x > FIGURE_WIDTH - 18 ? 'end' : 'middle');
 
 /** Long names are cut in the picture; the description keeps them whole. */
 export const shortName = (name: string, charsMax: number): string => {

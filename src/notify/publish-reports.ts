@@ -1,0 +1,106 @@
+import type {Clock} from '../core/clock.ts';
+import type {EpochMs} from '../core/units.ts';
+import type {Decision, Verdict} from '../core/verdict.ts';
+import {buildReport} from '../report/build-report.ts';
+import {groupBy, newestRows} from '../report/newest-rows.ts';
+import type {VerdictStore} from '../warehouse/warehouse.ts';
+import type {Channel, Notice} from './channel.ts';
+import {deliveryIdOf, type NewDelivery} from './delivery-state.ts';
+
+/** What a configured webhook wants to hear. */
+export type Subscription = {readonly channel: Channel; readonly events: readonly string[]};
+
+export type PublisherOptions = {
+  readonly verdicts: Pick<VerdictStore, 'latestVerdicts'>;
+  readonly enqueue: (message: NewDelivery) => Promise<'queued' | 'known'>;
+  readonly subscriptions: readonly Subscription[];
+  readonly clock: Clock;
+  /** Address of this server in links; '' for none. */
+  readonly publicUrl: string;
+};
+
+export type PublishResult = {readonly queued: readonly string[]; readonly known: readonly string[]};
+
+/**
+ * Verdict rows → one message per webhook in the outbox. Ids are made from what a message
+ * is about, so publishing the same again, after a crash or from another process, adds
+ * nothing.
+ *
+ * No change is lost when `publishChanges` runs (a) at start, before the first analysis and
+ * (b) after every `insertVerdicts`, before the next analysis of the experiment: a newer
+ * verdict no longer shows the change. If it throws, repeat it before going on.
+ */
+export class ReportPublisher {
+  readonly #options: PublisherOptions;
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Announces each treatment whose newest verdict has another decision than the one before. */
+  async publishChanges(stream: string): Promise<PublishResult> {
+    return this.publishChangesOf(await this.#options.verdicts.latestVerdicts(stream, null));
+  }
+
+  async publishChangesOf(verdicts: readonly Verdict[]): Promise<PublishResult> {
+    const {clock, publicUrl} = this.#options;
+    const messages = changedTreatments(verdicts).flatMap(change => {
+      const report = buildReport(change.rows, {kind: 'decision_changed', generatedAt: clock.now(), publicUrl});
+      const about = [change.decision, change.rows.map(row => row.verdict_id).sort()];
+      const subject = `decision_changed ${change.stream}/${change.experiment}/${change.variant}: ${change.decision}`;
+      return this.#messages({type: 'decision_changed', at: clock.now(), report}, {about, subject});
+    });
+    return this.#enqueue(messages);
+  }
+
+  /** The digest of a scheduled time: all experiments of the stream. Nothing is sent before the first verdict. */
+  async publishDigest(stream: string, scheduledAt: EpochMs): Promise<PublishResult> {
+    const verdicts = await this.#options.verdicts.latestVerdicts(stream, null);
+    if (verdicts.length === 0) return {queued: [], known: []};
+    const {clock, publicUrl} = this.#options;
+    const report = buildReport(verdicts, {kind: 'digest', generatedAt: clock.now(), publicUrl});
+    const scheduled = new Date(scheduledAt).toISOString();
+    const subject = `digest ${stream}: ${scheduled}`;
+    return this.#enqueue(this.#messages({type: 'digest', at: clock.now(), report}, {about: [stream, scheduled], subject}));
+  }
+
+  #messages(notice: Notice, {about, subject}: {readonly about: readonly unknown[]; readonly subject: string}): NewDelivery[] {
+    return this.#options.subscriptions
+      .filter(({events}) => events.includes(notice.type))
+      .map(({channel}) => ({
+        deliveryId: deliveryIdOf(channel.name, [notice.type, ...about]),
+        channel: channel.name,
+        subject,
+        ...channel.compose(notice),
+      }));
+  }
+
+  async #enqueue(messages: readonly NewDelivery[]): Promise<PublishResult> {
+    const result = {queued: [] as string[], known: [] as string[]};
+    for (const message of messages) result[await this.#options.enqueue(message)].push(message.deliveryId);
+    return result;
+  }
+}
+
+export type DecisionChange = {
+  readonly stream: string;
+  readonly experiment: string;
+  readonly variant: string;
+  readonly decision: Decision;
+  readonly rows: readonly Verdict[];
+};
+
+/** Treatments whose decision is new. A first verdict counts only when it asks for something. */
+export function changedTreatments(verdicts: readonly Verdict[]): DecisionChange[] {
+  return newestRows(verdicts).flatMap(({stream, experiment, rows}) =>
+    groupBy(rows, row => row.variant).flatMap(ofVariant => {
+      const changed = ofVariant.find(isChange);
+      return changed === undefined ? [] : [{stream, experiment, variant: changed.variant, decision: changed.decision, rows: ofVariant}];
+    }),
+  );
+}
+
+const QUIET: readonly Decision[] = ['keep_running', 'no_data'];
+
+const isChange = ({decision, previous_decision: previous}: Verdict): boolean =>
+  previous === null ? !QUIET.includes(decision) : previous !== decision;
