@@ -17,7 +17,7 @@ export type ServerOptions = {
   /** The newest report of the stream; null when there is no verdict yet. */
   readonly report: (format: 'html' | 'json' | 'markdown', experiment: string | null) => Promise<string | null>;
   /** The stream that requests without `stream` mean. */
-  readonly stream: () => string;
+  readonly stream: () => Promise<string>;
 };
 
 /** A request may hold this much; the SDK sends 500 events of at most 64 KiB, far less in practice. */
@@ -102,7 +102,7 @@ function addOperations(app: FastifyInstance, options: ServerOptions): void {
 function addReading(app: FastifyInstance, {warehouse, report, stream}: ServerOptions): void {
   type Query = {Querystring: {stream?: string; experiment?: string; size_s?: string; slide_s?: string; minutes?: string}};
   app.get<Query>('/v1/verdicts', async request => ({
-    verdicts: await warehouse.latestVerdicts(request.query.stream ?? stream(), request.query.experiment ?? null),
+    verdicts: await warehouse.latestVerdicts(request.query.stream ?? (await stream()), request.query.experiment ?? null),
   }));
   app.get<Query>('/v1/windows', async (request, reply) => {
     const {experiment, size_s = '60', slide_s = '10'} = request.query;
@@ -112,7 +112,7 @@ function addReading(app: FastifyInstance, {warehouse, report, stream}: ServerOpt
     }
     const rows = await warehouse.query(
       'SELECT * FROM v_windows_all(size_s={size:UInt32}, slide_s={slide:UInt32}) WHERE stream = {stream:String} AND experiment = {experiment:String} ORDER BY window_start DESC, phase, variant, metric LIMIT 1000',
-      {parameters: {size, slide, experiment, stream: request.query.stream ?? stream()}},
+      {parameters: {size, slide, experiment, stream: request.query.stream ?? (await stream())}},
     );
     return {windows: rows};
   });

@@ -1,0 +1,36 @@
+import type {Command} from './command.ts';
+import {analyzeCommand} from './commands/analyze.ts';
+import {deadLettersCommand} from './commands/dead-letters.ts';
+import {demoCommand} from './commands/demo.ts';
+import {importCommand} from './commands/import.ts';
+import {queryCommand} from './commands/query.ts';
+import {replayCommand} from './commands/replay.ts';
+import {reportCommand} from './commands/report.ts';
+import {jobsCommand, serverCommand, upCommand, workerCommand} from './commands/run-roles.ts';
+import {schemaCommand} from './commands/schema.ts';
+import {configCommand, migrateCommand, topicsCommand} from './commands/setup.ts';
+import {simulateCommand} from './commands/simulate.ts';
+import {statCommand} from './commands/stat.ts';
+import {verifyCommand} from './commands/verify.ts';
+
+/** In the order a newcomer meets them. */
+export const COMMANDS: readonly Command[] = [
+  demoCommand,
+  upCommand,
+  workerCommand,
+  serverCommand,
+  jobsCommand,
+  importCommand,
+  simulateCommand,
+  analyzeCommand,
+  reportCommand,
+  replayCommand,
+  verifyCommand,
+  queryCommand,
+  statCommand,
+  deadLettersCommand,
+  schemaCommand,
+  migrateCommand,
+  topicsCommand,
+  configCommand,
+];

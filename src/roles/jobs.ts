@@ -1,0 +1,135 @@
+import {readFileSync} from 'node:fs';
+import {parse} from 'yaml';
+import {Closer} from '../closing/closer.ts';
+import {AssayError, messageOf} from '../core/errors.ts';
+import type {Stream} from '../core/streams.ts';
+import type {EpochMs} from '../core/units.ts';
+import type {Verdict} from '../core/verdict.ts';
+import {parseRules} from '../guard/parse-rules.ts';
+import {type Rule, rulesOfGuards} from '../guard/rules.ts';
+import {runRules} from '../guard/run-rules.ts';
+import {analyzeAndStore, AUDIT_SLICES, auditState, auditStream, newestCut} from './analysis.ts';
+import {currentViews} from './closing-config.ts';
+import type {Notifications} from './notifications.ts';
+import type {Platform} from './platform.ts';
+
+/**
+ * The singleton's work: closing, audit, analysis, alerts and reports, each in a loop of
+ * its own. A part that fails with something worth a retry is tried at its next turn;
+ * anything else ends all and the process.
+ */
+export class Jobs {
+  readonly #platform: Platform;
+  readonly #notifications: Notifications;
+  readonly #closer: Closer;
+  readonly #rules: readonly Rule[];
+  readonly #audits = new Map<string, Verdict['audit']>();
+  readonly #analysedCuts = new Map<string, EpochMs>();
+
+  constructor(platform: Platform, notifications: Notifications) {
+    this.#platform = platform;
+    this.#notifications = notifications;
+    const {log, warehouse, closing, clock, logger, metrics, config} = platform;
+    this.#closer = new Closer({
+      log, warehouse, config: closing, clock, logger, metrics,
+      closeEveryMs: config.number('closing.every_ms'),
+      reviseEveryMs: config.number('closing.revise_every_ms'),
+    });
+    this.#rules = loadRules(config.text('rules.file'));
+  }
+
+  get closer(): Closer {
+    return this.#closer;
+  }
+
+  /** Until the signal, or until a part fails for good. */
+  async run(signal: AbortSignal): Promise<void> {
+    const {config} = this.#platform;
+    const stop = new AbortController();
+    const onAbort = (): void => stop.abort();
+    signal.addEventListener('abort', onAbort, {once: true});
+    if (signal.aborted) stop.abort();
+    const parts = [
+      this.#closer.run(stop.signal),
+      this.#loop('audit', config.number('audit.every_ms'), stop.signal, stream => this.#audit(stream)),
+      this.#loop('analysis', config.number('analysis.every_ms'), stop.signal, stream => this.#analyse(stream)),
+      this.#loop('alerts', config.number('closing.every_ms') * 5, stop.signal, stream => this.#alert(stream)),
+      this.#notifications.run(stop.signal),
+    ];
+    try {
+      await Promise.race([Promise.all(parts), ...parts.map(part => part.then(() => new Promise<never>(() => undefined)))]);
+    } finally {
+      stop.abort();
+      signal.removeEventListener('abort', onAbort);
+      await Promise.allSettled(parts);
+    }
+  }
+
+  /** One analysis of every experiment that has new data, now. @returns the rows it stored */
+  async analyseNow(stream: Stream): Promise<Verdict[]> {
+    await this.#audit(stream);
+    return this.#analyse(stream);
+  }
+
+  async #loop(name: string, everyMs: number, signal: AbortSignal, work: (stream: Stream) => Promise<unknown>): Promise<void> {
+    const {clock, closing, logger, metrics} = this.#platform;
+    while (!signal.aborted) {
+      await clock.sleep(everyMs, signal);
+      for (const stream of closing.streams()) {
+        if (signal.aborted) return;
+        try {
+          await work(stream);
+        } catch (error) {
+          metrics.count('assay_jobs_failures_total', 1, {job: name});
+          if (!(error instanceof AssayError) || error.kind === 'fatal') throw error;
+          logger.warn('job delayed', {job: name, stream: stream.name, error: messageOf(error)});
+        }
+      }
+    }
+  }
+
+  async #audit(stream: Stream): Promise<void> {
+    const report = await auditStream(this.#platform, stream, AUDIT_SLICES);
+    this.#audits.set(stream.name, auditState(report, this.#platform.clock.now()));
+  }
+
+  /** An import's draft is analysed on demand only: nothing about it changes by itself. */
+  async #analyse(stream: Stream): Promise<Verdict[]> {
+    const {registry} = this.#platform;
+    const cut = await newestCut(this.#platform, stream);
+    if (cut === null || this.#analysedCuts.get(stream.name) === cut) return [];
+    const audit = this.#audits.get(stream.name);
+    const rows: Verdict[] = [];
+    for (const view of currentViews(registry, stream.name)) {
+      if (['draft', 'archived'].includes(view.definition.lifecycle)) continue;
+      const request = {stream, experiment: view.experiment, cut, ...(audit === undefined ? {} : {audit})};
+      rows.push(...(await analyzeAndStore(this.#platform, request)));
+    }
+    this.#analysedCuts.set(stream.name, cut);
+    await this.#notifications.verdictsStored(rows);
+    return rows;
+  }
+
+  async #alert(stream: Stream): Promise<void> {
+    const {registry, warehouse} = this.#platform;
+    const views = currentViews(registry, stream.name);
+    const rules = [...this.#rules, ...views.flatMap(rulesOfGuards)];
+    if (rules.length === 0) return;
+    const at = await newestCut(this.#platform, stream);
+    if (at === null) return;
+    const experiments = views.map(view => view.experiment);
+    const transitions = await runRules({warehouse, stream: stream.name, slideMs: stream.sliceMs, experiments, rules, at});
+    await this.#notifications.alertsChanged(transitions);
+  }
+}
+
+/** @throws AssayError ASSAY_CONFIG_INVALID naming the file and every problem. */
+function loadRules(file: string): readonly Rule[] {
+  if (file === '') return [];
+  try {
+    return parseRules(parse(readFileSync(file, 'utf8')));
+  } catch (error) {
+    if (error instanceof AssayError) throw error;
+    throw new AssayError('ASSAY_CONFIG_INVALID', `the rules file ${file} cannot be read (${messageOf(error)}); give a YAML file with --rules`, {cause: error});
+  }
+}

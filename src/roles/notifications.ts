@@ -1,0 +1,67 @@
+import type {Verdict} from '../core/verdict.ts';
+import {type AlertTransition, noticeId, noticesToRepeat} from '../guard/alert-state.ts';
+import {systemResolve} from '../notify/check-url.ts';
+import {deliveryIdOf} from '../notify/delivery-state.ts';
+import {genericChannels, WEBHOOK_SCHEMA_VERSION} from '../notify/generic/generic-channel.ts';
+import {Outbox} from '../notify/outbox.ts';
+import {ReportPublisher, type Subscription} from '../notify/publish-reports.ts';
+import {CronTimes, runDigestSchedule} from '../notify/schedule.ts';
+import type {AlertRow} from '../warehouse/warehouse.ts';
+import type {Platform} from './platform.ts';
+
+/** Who is told what: the outbox with its channels, reports on a change of decision and by the clock, alerts. */
+export type Notifications = {
+  readonly outbox: Outbox;
+  /** Enqueues what stored verdicts changed; call it before the next analysis of their experiments. */
+  verdictsStored(verdicts: readonly Verdict[]): Promise<void>;
+  alertsChanged(transitions: readonly AlertTransition[]): Promise<void>;
+  /** Delivers and posts digests until the signal. */
+  run(signal: AbortSignal): Promise<void>;
+};
+
+/** Everything configured under `webhooks`; without any, nothing is enqueued. */
+export function openNotifications(platform: Platform): Notifications {
+  const {config, warehouse, clock, rng, logger, metrics, closing} = platform;
+  const channels = genericChannels(config.webhooks, {clock, resolve: systemResolve});
+  const subscriptions: Subscription[] = channels.map((channel, index) => ({channel, events: config.webhooks[index]?.events ?? []}));
+  const outbox = new Outbox({store: warehouse, channels, clock, rng, logger, metrics});
+  const enqueue = outbox.enqueue.bind(outbox);
+  const publicUrl = config.text('reports.public_url');
+  const publisher = new ReportPublisher({verdicts: warehouse, enqueue, subscriptions, clock, publicUrl});
+  const cron = config.text('reports.cron');
+  const times = cron === '' ? null : new CronTimes(cron);
+
+  const tell = async (row: AlertRow): Promise<void> => {
+    for (const {channel, events} of subscriptions) {
+      if (!events.includes('alert')) continue;
+      const payload = {schema_version: WEBHOOK_SCHEMA_VERSION, type: 'assay.alert', timestamp: row.changed_at, data: row};
+      await outbox.enqueue({
+        deliveryId: deliveryIdOf(channel.name, ['alert', noticeId(row)]),
+        channel: channel.name,
+        subject: `alert ${row.state}: ${row.rule} ${row.experiment}/${row.variant}`,
+        body: JSON.stringify(payload),
+        contentType: 'application/json',
+      });
+    }
+  };
+  const publishDigests = async (at: Parameters<ReportPublisher['publishDigest']>[1]): Promise<void> => {
+    for (const stream of closing.streams()) await publisher.publishDigest(stream.name, at);
+  };
+
+  return {
+    outbox,
+    verdictsStored: async verdicts => void (await publisher.publishChangesOf(verdicts)),
+    alertsChanged: async transitions => {
+      for (const {row, isNotable} of transitions) if (isNotable) await tell(row);
+    },
+    run: async signal => {
+      // What was stored but not enqueued when the last process died; known ids add nothing.
+      for (const stream of closing.streams()) {
+        await publisher.publishChanges(stream.name);
+        for (const row of noticesToRepeat(await warehouse.latestAlerts(stream.name))) await tell(row);
+      }
+      const digests = times === null ? Promise.resolve() : runDigestSchedule({times, publish: publishDigests, store: warehouse, clock, logger}, signal);
+      await Promise.all([outbox.run(signal), digests]);
+    },
+  };
+}
