@@ -1,6 +1,7 @@
 import {isUtf8} from 'node:buffer';
 import {LIMITS} from '../core/limits.ts';
 import {DecodeFault} from './decode-fault.ts';
+import {NameCache} from './name-cache.ts';
 
 const LONG_MAX = 2 ** 52;
 const scratch = new DataView(new ArrayBuffer(8));
@@ -19,6 +20,7 @@ export class BodyReader {
   field = '';
   #bytes: Buffer = Buffer.alloc(0);
   #pos = 0;
+  readonly #names = new NameCache();
 
   /** Starts at `offset` of `bytes`; the reader does not keep what it returned. */
   open(bytes: Uint8Array, offset: number): void {
@@ -114,6 +116,17 @@ export class BodyReader {
     return text;
   }
 
+  /** As `string`, for texts that repeat from record to record. */
+  name(charsMax: number = LIMITS.nameCharsMax): string {
+    const start = this.#pos;
+    const length = this.#length();
+    const from = this.#take(length);
+    const known = this.#names.get(this.#bytes, from, from + length);
+    if (known !== undefined) return known;
+    this.#pos = start;
+    return this.string(charsMax);
+  }
+
   nullableString(charsMax: number): string | null {
     return this.index(2, 'branch') === 0 ? null : this.string(charsMax);
   }
@@ -134,7 +147,7 @@ export class BodyReader {
       entries = this.#entries(entries + count, entriesMax);
       for (let i = 0; i < count; i += 1) {
         const key = this.#key(map);
-        map[key] = this.string(LIMITS.unitIdCharsMax);
+        map[key] = this.name(LIMITS.unitIdCharsMax);
       }
     }
     return map;
@@ -192,7 +205,7 @@ export class BodyReader {
 
   /** The name of a map's entry. */
   key(): string {
-    const key = this.string(LIMITS.nameCharsMax);
+    const key = this.name();
     if (key === '') throw new DecodeFault('schema_invalid', `${this.field}: an entry has an empty name`);
     // `__proto__` would not become an entry but change the object.
     if (key === '__proto__') throw new DecodeFault('schema_invalid', `${this.field}: the name __proto__ is not allowed`);

@@ -23,9 +23,9 @@ function readExposure(reader: BodyReader): Exposure {
   reader.field = 'event_id';
   const eventId = reader.fixed(16);
   reader.field = 'experiment';
-  const experiment = reader.string(LIMITS.nameCharsMax);
+  const experiment = reader.name();
   reader.field = 'variant';
-  const variant = reader.string(LIMITS.nameCharsMax);
+  const variant = reader.name();
   reader.field = 'phase';
   const phase = reader.int();
   reader.field = 'unit_id';
