@@ -75,16 +75,16 @@ describe('balance', () => {
     }
   });
 
-  test('an assignment takes less than a microsecond', () => {
+  test('an assignment takes less than a microsecond of CPU (best of 20 short rounds: neighbours slow the others)', () => {
     const slots = deriveSlots(variants, 1);
-    const units = Array.from({length: 10_000}, (_, index) => `user-${index * 7919}`);
-    const rates = Array.from({length: 5}, () => {
-      const start = performance.now();
-      for (let round = 0; round < 20; round += 1) for (const unitId of units) assignVariant({salt: 'answer-model', unitId, slots, variants});
-      return 200_000 / (performance.now() - start) / 1000;
+    const units = Array.from({length: 20_000}, (_, index) => `user-${index * 7919}`);
+    const costs = Array.from({length: 20}, () => {
+      const before = process.cpuUsage();
+      for (const unitId of units) assignVariant({salt: 'answer-model', unitId, slots, variants});
+      return process.cpuUsage(before).user / units.length;
     });
-    console.log(`assignVariant: best ${Math.max(...rates).toFixed(1)} M/s`);
-    expect(Math.max(...rates)).toBeGreaterThan(1);
+    console.log(`assignVariant: ${Math.min(...costs).toFixed(3)} µs of CPU`);
+    expect(Math.min(...costs)).toBeLessThan(1);
   });
 });
 
