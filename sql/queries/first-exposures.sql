@@ -3,9 +3,9 @@ SELECT
   unit_id,
   experiment,
   phase,
-  argMin(variant, (event_ts, event_id)) AS variant,
-  toUnixTimestamp64Milli(min(event_ts)) AS event_ms,
-  lower(hex(argMin(event_id, (event_ts, event_id)))) AS event_id,
+  argMin(e.variant, (e.event_ts, e.event_id)) AS first_variant,
+  toUnixTimestamp64Milli(min(e.event_ts)) AS event_ms,
+  lower(hex(argMin(e.event_id, (e.event_ts, e.event_id)))) AS first_id,
   uniqExact(e.variant) > 1 AS is_crossover
 FROM exposures AS e FINAL
 WHERE stream = {stream:String} AND unit_id IN {units:Array(String)} AND reason = 'assigned'

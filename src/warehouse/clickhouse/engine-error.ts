@@ -6,7 +6,6 @@ import {AssayError, type ErrorCode} from '../../core/errors.ts';
 const RETRY_CODES: ReadonlySet<number> = new Set([
   159, // TIMEOUT_EXCEEDED
   160, // TOO_SLOW
-  164, // READONLY (a server in read-only mode)
   198, // DNS_ERROR
   202, // TOO_MANY_SIMULTANEOUS_QUERIES
   203, // NO_FREE_CONNECTION

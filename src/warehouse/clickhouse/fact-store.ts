@@ -82,9 +82,9 @@ type FirstExposureRow = {
   readonly unit_id: string;
   readonly experiment: string;
   readonly phase: number;
-  readonly variant: string;
+  readonly first_variant: string;
   readonly event_ms: string;
-  readonly event_id: string;
+  readonly first_id: string;
   readonly is_crossover: number;
 };
 
@@ -92,9 +92,9 @@ const toFirstExposure = (row: FirstExposureRow): FirstExposure => ({
   unitId: row.unit_id,
   experiment: row.experiment,
   phase: row.phase,
-  variant: row.variant,
+  variant: row.first_variant,
   eventTs: epochMs(Number(row.event_ms)),
-  eventId: row.event_id,
+  eventId: row.first_id,
   isCrossover: Boolean(row.is_crossover),
 });
 

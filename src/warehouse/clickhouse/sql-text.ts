@@ -51,7 +51,9 @@ function numberText(value: number): string {
  * runs all parameterised queries of a process one after the other, because its
  * parameters are not kept apart between connections.
  */
-export function bindParams(sql: string, params: SqlParams = {}): string {
+export function bindParams(sql: string, params?: SqlParams): string {
+  // A parameterised view keeps its own.
+  if (params === undefined) return sql;
   return replaceParams(sql, (name, type) => {
     const value = params[name];
     assert(value !== undefined, `the query wants a parameter ${name}`);

@@ -1,0 +1,20 @@
+import type {WarehouseConnections} from '../clickhouse/clickhouse-warehouse.ts';
+import {type ChdbEngine, type ChdbEngineOptions, openChdbEngine} from './chdb-engine.ts';
+
+/** The embedded warehouse's connections; closing them closes the engine. */
+export async function openChdbConnections(options: ChdbEngineOptions): Promise<WarehouseConnections> {
+  const engine = await openChdbEngine(options);
+  return connectionsOf(engine, () => engine.close());
+}
+
+/** @param close what closing the warehouse closes, for those who share the engine with an HTTP front */
+export async function connectionsOf(engine: ChdbEngine, close: () => Promise<void>): Promise<WarehouseConnections> {
+  return {
+    writer: await engine.openConnection(),
+    lookup: await engine.openConnection(),
+    closing: await engine.openConnection(),
+    stats: await engine.openConnection(),
+    openReader: settings => engine.openConnection({...settings, readonly: 1}),
+    close,
+  };
+}

@@ -1,0 +1,181 @@
+import {randomUUID} from 'node:crypto';
+import {mkdir, rm} from 'node:fs/promises';
+import {createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
+import {createServer as createHttpsServer} from 'node:https';
+import type {AddressInfo} from 'node:net';
+import {assert} from '../../core/assert.ts';
+import {AssayError, messageOf} from '../../core/errors.ts';
+import {type SqlAnswer, SqlEngineError} from '../../warehouse/sql-executor.ts';
+import {encodeBody} from './front-encoding.ts';
+import type {FrontFault, FrontPolicy, FrontRequest} from './front-policy.ts';
+import {credentialsOf, readFrontRequest} from './front-request.ts';
+
+export type FrontOptions = {
+  readonly policy: FrontPolicy;
+  readonly host?: string;
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly tls?: {readonly cert: string | Uint8Array; readonly key: string | Uint8Array} | null;
+  /** Where bodies lie while they are inserted. */
+  readonly spoolDirectory: string;
+  /** e.g. "26.7.2.1"; in the text of exceptions. */
+  readonly engineVersion: string;
+};
+
+export type SqlFront = {readonly url: string; readonly port: number; close(): Promise<void>};
+
+/** An HTTP server that speaks ClickHouse's protocol, so that its ordinary clients connect. What may run is the policy's. */
+export async function openSqlFront(options: FrontOptions): Promise<SqlFront> {
+  await mkdir(options.spoolDirectory, {recursive: true});
+  const {tls, host = '127.0.0.1'} = options;
+  const listener = (request: IncomingMessage, response: ServerResponse): void => {
+    void new FrontExchange(options, request, response).run();
+  };
+  const isTls = tls !== undefined && tls !== null;
+  const server: Server = isTls ? createHttpsServer({cert: Buffer.from(tls.cert), key: Buffer.from(tls.key)}, listener) : createHttpServer(listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, host, resolve);
+  });
+  const {port} = server.address() as AddressInfo;
+  return {
+    url: `${isTls ? 'https' : 'http'}://${host}:${port}`,
+    port,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise(resolve => server.close(resolve));
+      await rm(options.spoolDirectory, {recursive: true, force: true});
+    },
+  };
+}
+
+class FrontExchange {
+  readonly #options: FrontOptions;
+  readonly #request: IncomingMessage;
+  readonly #response: ServerResponse;
+  readonly #url: URL;
+
+  constructor(options: FrontOptions, request: IncomingMessage, response: ServerResponse) {
+    this.#options = options;
+    this.#request = request;
+    this.#response = response;
+    this.#url = new URL(request.url ?? '/', 'http://localhost');
+  }
+
+  async run(): Promise<void> {
+    try {
+      const {pathname} = this.#url;
+      if (pathname === '/ping') this.#send(200, 'Ok.\n');
+      else if (pathname !== '/') this.#send(404, `There is no handle ${pathname}\n`);
+      else if (this.#url.search === '' && this.#request.method === 'GET') this.#send(200, 'Ok.\n');
+      else await this.#answer();
+    } catch (error) {
+      this.#sendError(error);
+    }
+  }
+
+  async #answer(): Promise<void> {
+    const {policy, spoolDirectory} = this.#options;
+    if (!policy.isAllowed(credentialsOf(this.#request, this.#url.searchParams))) {
+      this.#request.resume();
+      throw new SqlEngineError(516, 'Authentication failed: password is incorrect, or there is no user with such name');
+    }
+    const request = await readFrontRequest(this.#request, {url: this.#url, spoolDirectory, acceptsData: policy.acceptsData});
+    try {
+      const fault = policy.nextFault?.(request) ?? null;
+      if (fault === null) await this.#sendAnswer(await policy.execute(request));
+      else await this.#misbehave(fault, request);
+    } finally {
+      if (request.dataFile !== null) await rm(request.dataFile, {force: true});
+    }
+  }
+
+  async #misbehave(fault: FrontFault, request: FrontRequest): Promise<void> {
+    switch (fault.kind) {
+      case 'refuse':
+        this.#request.socket.destroy();
+        return;
+      case 'hang':
+        return;
+      case 'lost-answer':
+        await this.#options.policy.execute(request);
+        this.#request.socket.destroy();
+        return;
+      case 'status':
+        this.#send(fault.status, fault.body);
+        return;
+      case 'exception':
+        throw new SqlEngineError(fault.engineCode, fault.message);
+    }
+  }
+
+  async #sendAnswer(answer: SqlAnswer): Promise<void> {
+    const {body, encoding} = await encodeBody(answer.body, String(this.#request.headers['accept-encoding'] ?? ''));
+    if (encoding !== null) this.#response.setHeader('Content-Encoding', encoding);
+    if (answer.format !== '') this.#response.setHeader('X-ClickHouse-Format', answer.format);
+    this.#response.setHeader('Content-Type', contentTypeOf(answer.format));
+    const counts = {read_rows: String(answer.rowsRead), read_bytes: String(answer.bytesRead), written_rows: '0', written_bytes: '0', result_rows: '0', result_bytes: '0'};
+    this.#response.setHeader('X-ClickHouse-Summary', JSON.stringify({...counts, total_rows_to_read: '0', elapsed_ns: '0'}));
+    this.#send(200, body);
+  }
+
+  #sendError(error: unknown): void {
+    if (this.#response.headersSent) {
+      this.#request.socket.destroy();
+      return;
+    }
+    const {engineCode, message} = toException(error);
+    this.#response.setHeader('X-ClickHouse-Exception-Code', String(engineCode));
+    const text = message.startsWith('Code: ') ? message : `Code: ${engineCode}. DB::Exception: ${message}. (${NAME_BY_CODE[engineCode] ?? 'UNKNOWN_EXCEPTION'})`;
+    this.#send(statusOf(engineCode), `${text} (version ${this.#options.engineVersion} (official build))\n`);
+  }
+
+  #send(status: number, body: string | Uint8Array): void {
+    assert(!this.#response.headersSent, 'one answer per request');
+    const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+    this.#response.statusCode = status;
+    if (!this.#response.hasHeader('Content-Type')) this.#response.setHeader('Content-Type', 'text/plain; charset=UTF-8');
+    this.#response.setHeader('X-ClickHouse-Query-Id', this.#url.searchParams.get('query_id') ?? randomUUID());
+    this.#response.setHeader('X-ClickHouse-Server-Display-Name', 'assay');
+    this.#response.setHeader('X-ClickHouse-Timezone', 'UTC');
+    this.#response.setHeader('Content-Length', bytes.length);
+    // A body that nobody reads would keep the connection from its next request.
+    this.#request.resume();
+    this.#response.end(bytes);
+  }
+}
+
+function toException(error: unknown): {engineCode: number; message: string} {
+  if (error instanceof SqlEngineError) return {engineCode: error.engineCode, message: error.message};
+  if (error instanceof AssayError && error.code === 'ASSAY_QUERY_REFUSED') return {engineCode: 497, message: `${error.code}: ${error.message}`};
+  return {engineCode: 1002, message: messageOf(error)};
+}
+
+const NAME_BY_CODE: Readonly<Record<number, string>> = {
+  48: 'NOT_IMPLEMENTED',
+  62: 'SYNTAX_ERROR',
+  89: 'UNKNOWN_COMPRESSION_METHOD',
+  115: 'UNKNOWN_SETTING',
+  202: 'TOO_MANY_SIMULTANEOUS_QUERIES',
+  241: 'MEMORY_LIMIT_EXCEEDED',
+  252: 'TOO_MANY_PARTS',
+  497: 'ACCESS_DENIED',
+  516: 'AUTHENTICATION_FAILED',
+};
+
+/** As a server does: what the client got wrong is 4xx, everything else 500. */
+function statusOf(engineCode: number): number {
+  if ([192, 193, 194, 497, 516].includes(engineCode)) return 403;
+  if ([60, 46, 47, 50, 56, 81, 115].includes(engineCode)) return 404;
+  if ([26, 27, 36, 38, 41, 43, 53, 62, 72, 89, 117].includes(engineCode)) return 400;
+  if (engineCode === 48) return 501;
+  if (engineCode === 159) return 408;
+  return 500;
+}
+
+const contentTypeOf = (format: string): string =>
+  format.includes('EachRow') ? 'application/x-ndjson; charset=UTF-8'
+  : format.startsWith('JSON') ? 'application/json; charset=UTF-8'
+  : format.startsWith('CSV') ? 'text/csv; charset=UTF-8'
+  : /^(TSV|TabSeparated)/.test(format) ? 'text/tab-separated-values; charset=UTF-8'
+  : 'application/octet-stream';

@@ -1,0 +1,69 @@
+import {AssayError} from '../../core/errors.ts';
+import {readLimits, streamSetting} from '../../warehouse/clickhouse/read-store.ts';
+import {guardStatement} from '../../warehouse/clickhouse/sql-guard.ts';
+import {isSettingAllowed} from '../../warehouse/clickhouse/sql-guard-lists.ts';
+import type {SqlExecutor} from '../../warehouse/sql-executor.ts';
+import {bindTextParams} from './front-params.ts';
+import type {FrontCredentials, FrontPolicy} from './front-policy.ts';
+
+export type ReadOnlyOptions = {
+  readonly executor: SqlExecutor;
+  /** By API key or user and password; the server's access rules. */
+  readonly isAllowed: (credentials: FrontCredentials) => boolean;
+  /** What `v_x` without `_all` mean, when the client does not say. */
+  readonly stream?: string;
+};
+
+/** Clients send these on their own; ours hold anyway. */
+const IGNORED: ReadonlySet<string> = new Set([
+  'readonly', 'max_memory_usage', 'result_overflow_mode', 'async_insert', 'date_time_input_format', 'max_block_size', 'max_threads', 'send_timeout', 'receive_timeout',
+  'connect_timeout', 'http_connection_timeout', 'http_send_timeout', 'http_receive_timeout', 'max_insert_block_size', 'log_comment', 'enable_analyzer',
+]);
+
+/** Analysts' ordinary clients on the `v_*` views: one statement that reads, under limits. */
+export class ReadOnlyPolicy implements FrontPolicy {
+  readonly acceptsData = false;
+  readonly #options: ReadOnlyOptions;
+
+  constructor(options: ReadOnlyOptions) {
+    this.#options = options;
+  }
+
+  isAllowed(credentials: FrontCredentials): boolean {
+    return this.#options.isAllowed(credentials);
+  }
+
+  async execute(request: Parameters<FrontPolicy['execute']>[0]): ReturnType<FrontPolicy['execute']> {
+    const {stream = this.#options.stream, ...settings} = request.settings;
+    const statement = guardStatement(bindTextParams(request.sql, request.params), {access: 'views', allowsFormat: true});
+    const limits = readLimits({
+      ...(settings['max_result_rows'] === undefined ? {} : {rowsMax: positive(settings['max_result_rows'])}),
+      ...(settings['max_execution_time'] === undefined ? {} : {secondsMax: positive(settings['max_execution_time'])}),
+    });
+    const all = {...allowedSettings(settings), ...statement.settings, ...limits, ...streamSetting(stream)};
+    return this.#options.executor.execute({
+      sql: statement.sql,
+      settings: Object.fromEntries(Object.entries(all).map(([name, value]) => [name, String(value)])),
+      defaultFormat: statement.format ?? request.defaultFormat,
+      dataFile: null,
+      isReadOnly: true,
+    });
+  }
+}
+
+/** 0 means no limit to the engine, so it is not taken over. */
+function positive(text: string): number {
+  const value = Number(text);
+  return Number.isFinite(value) && value > 0 ? value : Number.POSITIVE_INFINITY;
+}
+
+function allowedSettings(settings: Readonly<Record<string, string>>): Record<string, string> {
+  const allowed: Record<string, string> = {};
+  for (const [name, value] of Object.entries(settings)) {
+    if (isSettingAllowed(name)) allowed[name] = value;
+    else if (!IGNORED.has(name) && name !== 'max_result_rows' && name !== 'max_execution_time') {
+      throw new AssayError('ASSAY_QUERY_REFUSED', `the setting ${name} is not allowed`);
+    }
+  }
+  return allowed;
+}
