@@ -193,7 +193,7 @@ export class Outbox {
     this.#health.setDisabled(channel, true);
     const now = this.#clock.now();
     const others = (await this.#waiting(channel)).filter(row => row.delivery_id !== cause.delivery_id && !this.#inFlight.has(row.delivery_id));
-    await this.#store.insertDeliveries(others.map(row => disabledRow(row, now)));
+    if (others.length > 0) await this.#store.insertDeliveries(others.map(row => disabledRow(row, now)));
     this.#metrics.gauge('assay_notify_channel_disabled', 1, {channel});
     this.#logger.error('channel disabled', {channel, error: cause.last_error, held: others.length + 1});
   }

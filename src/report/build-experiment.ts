@@ -54,7 +54,7 @@ function buildTreatment(rows: readonly Verdict[], texts: Texts): TreatmentReport
   if (first === undefined) throw new Error('a treatment has at least one row');
   const {variant, decision, previous_decision: previous} = first;
   const reasons = [...new Set(rows.flatMap(row => row.reasons))].map(code => ({code, text: reasonText(code, texts)}));
-  const because = reasons.length === 0 ? texts.why[decision] : reasons.map(reason => reason.text).join(', ');
+  const because = becauseText(reasons, texts) || texts.why[decision];
   const evidence = evidenceText(rows, texts);
   const why = evidence === '' ? because : `${because} — ${evidence}`;
   return {
@@ -66,6 +66,18 @@ function buildTreatment(rows: readonly Verdict[], texts: Texts): TreatmentReport
     why,
     headline: texts.because(texts.act[decision](variant), why),
   };
+}
+
+/** Reasons that speak of one row's method and not of the decision. */
+const ABOUT_ROWS: readonly string[] = ['pair_coverage_low', 'aggregate_not_paired', 'primary_not_computable', 'srm_not_computable'];
+const REASONS_SHOWN = 3;
+
+/** The decision's first reasons: the line must be read in seconds. */
+function becauseText(reasons: TreatmentReport['reasons'], texts: Texts): string {
+  const deciding = reasons.filter(({code}) => !ABOUT_ROWS.includes(code));
+  const shown = deciding.slice(0, REASONS_SHOWN).map(({text}) => text);
+  const more = deciding.length - shown.length;
+  return [...shown, ...(more > 0 ? [texts.moreReasons(more)] : [])].join(', ');
 }
 
 /** The number that carries the decision: the harmed metric, or the goal. */

@@ -75,7 +75,7 @@ const testResult = (test: TestEvidence, texts: Texts): string =>
 export function evidenceCells(experiment: ExperimentReport, texts: Texts): Cell[] {
   const {label} = texts;
   const {versions, analysis} = experiment;
-  const settings = Object.entries(analysis).filter(([, value]) => value === null || typeof value !== 'object');
+  const settings = Object.entries(analysis).filter(([, value]) => value !== null && typeof value !== 'object');
   return [
     {label: label.cut, text: experiment.cut_arrival_ts},
     {label: label.late, text: formatCount(experiment.outcomes_late)},

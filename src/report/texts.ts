@@ -29,6 +29,7 @@ export type Texts = {
   };
   readonly evidenceSentence: (parts: {readonly metric: string; readonly effect: string; readonly interval: string}) => string;
   readonly moreExperiments: (count: number) => string;
+  readonly moreReasons: (count: number) => string;
   readonly moreTreatments: (count: number) => string;
   readonly auditWarning: string;
   readonly nothing: string;
@@ -44,7 +45,6 @@ export type Label =
   | 'logEpoch' | 'check' | 'result' | 'explanation' | 'fixedHorizonNote' | 'boxNote' | 'intervalNote' | 'changed' | 'cut' | 'primary' | 'analysis' | 'notPaired';
 
 const plain = (text: string) => (): string => text;
-const about = (text: string) => (detail: string): string => (detail === '' ? text : `${text} (${detail})`);
 
 export const ENGLISH: Texts = {
   language: 'en',
@@ -72,23 +72,37 @@ export const ENGLISH: Texts = {
     unhealthy: 'a health check fails',
     no_data: 'an arm is empty',
   },
+  // The codes of analyze/reasons.ts: `code`, or `code:metric`.
   reason: {
-    arm_empty: about('an arm is empty'),
-    no_data: about('an arm is empty'),
-    srm: about('the observed split differs from the weights'),
-    crossover: about('too many units met more than one variant'),
-    crossovers: about('too many units met more than one variant'),
-    missing_outcomes: about('the arms differ in units without an outcome'),
-    ledger: about('the ledger does not add up'),
-    n_below_min: about('fewer units than the minimum'),
-    min_n: about('fewer units than the minimum'),
-    too_early: about('too early'),
-    goal_harmed: detail => `goal ${detail} is worse`,
-    guardrail_harmed: detail => `guardrail ${detail} is worse`,
-    goals_better: plain('every goal is better and no guardrail is harmed'),
-    max_run_reached: plain('the largest run time is reached'),
-    max_n_reached: plain('the largest sample is reached'),
-    concluded: plain('the experiment was concluded'),
+    arm_empty_control: plain('the control arm has no data'),
+    arm_empty_variant: plain('the treatment arm has no data'),
+    srm_failed: plain('the observed split differs from the weights'),
+    crossovers_high: plain('too many units met more than one variant'),
+    missing_outcomes_differ: plain('the arms lose outcomes at different rates'),
+    ledger_mismatch: plain('records or slices do not agree with the log'),
+    below_min_n: plain('fewer observations than the minimum'),
+    too_early: plain('the minimum run time has not passed'),
+    goal_undecided: metric => `goal ${metric} is undecided`,
+    goal_leans_harmful: metric => `goal ${metric} is worse, within its tolerance`,
+    effect_below_minimum: metric => `goal ${metric} improved by less than what matters`,
+    guardrail_undecided: metric => `guardrail ${metric} still reaches past its tolerance`,
+    goal_without_always_valid: metric => `goal ${metric} has no always-valid method`,
+    goal_not_computable: metric => `goal ${metric} is not computable`,
+    guardrail_not_computable: metric => `guardrail ${metric} is not computable`,
+    no_goal: plain('there is no goal metric'),
+    goal_harmed: metric => `goal ${metric} is worse`,
+    guardrail_harmed: metric => `guardrail ${metric} is worse`,
+    goals_improved: plain('every goal is better'),
+    guardrails_hold: plain('every guardrail holds'),
+    guardrail_constant: metric => `guardrail ${metric} never varied`,
+    guardrail_without_always_valid: metric => `guardrail ${metric} was not considered, it has no always-valid method`,
+    max_n_reached: plain('the largest sample was reached without an answer'),
+    max_run_reached: plain('the longest run time was reached without an answer'),
+    concluded: plain('concluded without an answer'),
+    pair_coverage_low: plain('too few items were answered by both variants, so an unpaired test is used'),
+    aggregate_not_paired: plain('this aggregate is not a mean of pairs'),
+    primary_not_computable: plain('the primary test is not computable'),
+    srm_not_computable: plain('there are no weights to check the split against'),
   },
   reading: {better: 'better', worse: 'worse', unclear: 'no clear difference', 'no-reading': 'no always-valid reading', 'not-computable': 'not computable'},
   test: {
@@ -128,6 +142,7 @@ export const ENGLISH: Texts = {
   },
   evidenceSentence: ({metric, effect, interval}) => `${metric} ${effect}${interval === '' ? '' : `, always-valid interval ${interval}`}`,
   moreExperiments: count => `${count} more ${count === 1 ? 'experiment' : 'experiments'} below`,
+  moreReasons: count => `and ${count} more`,
   moreTreatments: count => `${count} more ${count === 1 ? 'treatment' : 'treatments'} below`,
   auditWarning: 'numbers unproven, the audit of slices fails',
   nothing: 'No verdict yet: no experiment has been analysed',

@@ -50,7 +50,7 @@ export function makeVerdict(overrides: Partial<Verdict> = {}): Verdict {
     srm_p_value: 0.41,
     decision: 'ship',
     previous_decision: 'keep_running',
-    reasons: [],
+    reasons: ['goals_improved', 'guardrails_hold'],
     arms: [makeArm(control), makeArm(variant, {mean: 0.8618, p25: 0.79, p50: 0.87, p75: 0.94, whisker_low: 0.58})],
     tests: [
       {test: 'welch-t', status: 'ok', statistic: 14.45, df: 3989.2, p_value: 3.1e-46, estimate: 0.0498, ci_low: 0.0431, ci_high: 0.0566, n_control: 2010, n_variant: 1984},
