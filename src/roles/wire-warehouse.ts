@@ -2,9 +2,8 @@ import {randomUUID} from 'node:crypto';
 import {join} from 'node:path';
 import type {Config} from '../config/load.ts';
 import {openChdbConnections} from '../warehouse/chdb/chdb-connections.ts';
-import {ClickHouseAnalysisStore} from '../warehouse/clickhouse/analysis-store.ts';
 import {makeClickHouseWarehouse, type WarehouseConnections} from '../warehouse/clickhouse/clickhouse-warehouse.ts';
-import {ClickHouseClosingStore} from '../warehouse/clickhouse/closing-store.ts';
+import {makeSemanticStores} from '../warehouse/clickhouse/semantic-stores.ts';
 import {openServerConnections} from '../warehouse/server/server-connections.ts';
 import type {Warehouse} from '../warehouse/warehouse.ts';
 import {pem, type Ports} from './wire-log.ts';
@@ -22,10 +21,7 @@ export async function openWarehouse(config: Config, {clock}: Ports): Promise<War
         requestTimeoutMs: config.number('clickhouse.timeout_ms'),
         caCert: caOf(config),
       });
-  return makeClickHouseWarehouse(
-    {connections, clock, holder: isEmbedded ? null : randomUUID(), access: 'tables'},
-    {closing: new ClickHouseClosingStore(connections.closing), analysis: new ClickHouseAnalysisStore(connections.stats)},
-  );
+  return makeClickHouseWarehouse({connections, clock, holder: isEmbedded ? null : randomUUID(), access: 'tables'}, makeSemanticStores(connections));
 }
 
 function caOf(config: Config): Uint8Array | null {
