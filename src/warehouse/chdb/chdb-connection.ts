@@ -2,7 +2,7 @@ import {rm, writeFile} from 'node:fs/promises';
 import {messageOf} from '../../core/errors.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
 import {engineCodeOf, toWarehouseError} from '../clickhouse/engine-error.ts';
-import {bindParams, quoteName, quoteString, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
+import {bindParams, parseRows, quoteName, quoteString, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
 import {SerialQueue} from '../serial-queue.ts';
 import type {ChdbResult, ChdbSession} from './chdb-engine.ts';
 
@@ -71,9 +71,4 @@ export function insertFromFile(target: string, path: string, format: string): st
     `INSERT INTO ${target} SELECT * FROM file(${quoteString(path)}, ${quoteString(format)})` +
     ' SETTINGS use_structure_from_insertion_table_in_table_functions = 1, max_insert_threads = 1'
   );
-}
-
-/** One JSON object a line. */
-export function parseRows<Row>(text: string): Row[] {
-  return text.length === 0 ? [] : (JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as Row[]);
 }

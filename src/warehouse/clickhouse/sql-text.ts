@@ -115,3 +115,8 @@ export function withSettings(sql: string, settings: SqlSettings = {}): string {
   assert(first === 'INSERT' || first === 'SELECT' || first === 'WITH', `settings of a ${first} statement`);
   return `${sql}\nSETTINGS ${clause}`;
 }
+
+/** The rows of an answer in JSONEachRow: one object a line, and no line break inside one. */
+export function parseRows<Row>(text: string): Row[] {
+  return text.length === 0 ? [] : (JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as Row[]);
+}

@@ -3,7 +3,7 @@ import {Readable} from 'node:stream';
 import {AssayError, messageOf} from '../../core/errors.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
 import {toWarehouseError} from '../clickhouse/engine-error.ts';
-import {bindParams, quoteName, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
+import {bindParams, parseRows, quoteName, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
 import {WAREHOUSE_LIMITS} from '../limits.ts';
 import {SerialQueue} from '../serial-queue.ts';
 
@@ -54,9 +54,7 @@ export class ServerSqlConnection implements SqlConnection {
       application: 'assay',
       // What fails is thrown, with the host; the client's own lines on stderr would only repeat it.
       log: {LoggerClass: SilentClientLogger},
-      clickhouse_settings: Object.fromEntries(
-        Object.entries({...BASE_SETTINGS, max_execution_time: Math.ceil(requestTimeoutMs / 1000), ...settings}).map(([name, value]) => [name, String(Number.isInteger(value) || typeof value === 'string' ? value : Number(value))]),
-      ),
+      clickhouse_settings: urlSettings({...BASE_SETTINGS, max_execution_time: Math.ceil(requestTimeoutMs / 1000), ...settings}),
     });
   }
 
@@ -112,6 +110,9 @@ export class ServerSqlConnection implements SqlConnection {
   }
 }
 
+const urlSettings = (settings: SqlSettings): Record<string, string> =>
+  Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(typeof value === 'boolean' ? Number(value) : value)]));
+
 function fixFor(text: string): string {
   if (/ENOTFOUND|EAI_AGAIN/.test(text)) return 'check the host name';
   if (/certificate|self.signed|CERT_|SSL|TLS/i.test(text)) return 'give the certificate authority, or check the certificate';
@@ -121,22 +122,17 @@ function fixFor(text: string): string {
 
 /** Host and port only: a URL can hold a password. */
 function hostOf(url: string): string {
-  try {
-    return new URL(url).host;
-  } catch (cause) {
-    throw new AssayError('ASSAY_CONFIG_INVALID', `${JSON.stringify(url)} is not a URL of a ClickHouse server`, {cause});
+  const parsed = URL.canParse(url) ? new URL(url) : null;
+  if (parsed?.protocol !== 'http:' && parsed?.protocol !== 'https:') {
+    throw new AssayError('ASSAY_CONFIG_INVALID', 'the ClickHouse URL must be that of its HTTP interface, e.g. http://clickhouse:8123');
   }
+  return parsed.host;
 }
 
 async function textOf(stream: AsyncIterable<Uint8Array | string>): Promise<string> {
   const chunks: Uint8Array[] = [];
   for await (const chunk of stream) chunks.push(Buffer.from(chunk as Uint8Array));
   return Buffer.concat(chunks).toString('utf8');
-}
-
-/** One JSON object a line. */
-function parseRows<Row>(text: string): Row[] {
-  return text.length === 0 ? [] : (JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as Row[]);
 }
 
 class SilentClientLogger {

@@ -1,0 +1,145 @@
+import {createClient} from '@clickhouse/client';
+import {existsSync} from 'node:fs';
+import {join} from 'node:path';
+import {gunzipSync, gzipSync, inflateSync} from 'node:zlib';
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import {ChdbExecutor} from '../../../src/warehouse/chdb/chdb-executor.ts';
+import {openSqlFront, type SqlFront} from '../../../src/web/sql/http-front.ts';
+import {OpenPolicy} from '../../../src/web/sql/open-policy.ts';
+import {ReadOnlyPolicy} from '../../../src/web/sql/read-only-policy.ts';
+import {chdbSkipReason, openTemporaryEngine, type TemporaryEngine} from '../../helpers/chdb-engine.ts';
+
+const skipReason = await chdbSkipReason();
+
+describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' : ` (skipped: ${skipReason})`}`, () => {
+  let temporary: TemporaryEngine;
+  let open: SqlFront;
+  let readOnly: SqlFront;
+
+  beforeAll(async () => {
+    temporary = await openTemporaryEngine();
+    const executor = new ChdbExecutor(temporary.engine);
+    const common = {port: 0, engineVersion: '26.7.2.1'};
+    open = await openSqlFront({...common, policy: new OpenPolicy(executor), spoolDirectory: join(temporary.directory, 'a')});
+    const policy = new ReadOnlyPolicy({executor, isAllowed: ({password}) => password === 'key'});
+    readOnly = await openSqlFront({...common, policy, spoolDirectory: join(temporary.directory, 'b')});
+    await post(open, "CREATE VIEW v_numbers AS SELECT number, getSetting('log_comment') AS stream FROM numbers(1000)");
+    await post(open, 'CREATE TABLE exposures (a UInt32, s String) ENGINE = MergeTree ORDER BY a');
+  });
+  afterAll(async () => {
+    await open?.close();
+    await readOnly?.close();
+    await temporary?.remove();
+  });
+
+  test('answers ping without credentials', async () => {
+    const answer = await fetch(`${readOnly.url}/ping`);
+    expect([answer.status, await answer.text()]).toEqual([200, 'Ok.\n']);
+  });
+
+  test('the statement may be in the body, the URL, or both', async () => {
+    expect(await (await post(open, 'SELECT 1 AS a FORMAT JSONEachRow')).text()).toBe('{"a":1}\n');
+    expect(await (await fetch(`${open.url}/?query=${encodeURIComponent('SELECT 2')}`)).text()).toBe('2\n');
+    expect(await (await fetch(`${open.url}/?query=SELECT%203&default_format=CSV&wait_end_of_query=1&session_id=x`)).text()).toBe('3\n');
+  });
+
+  test('says the format, the zone and the query id', async () => {
+    const {headers} = await post(open, 'SELECT 1 FORMAT JSONCompact', '?query_id=mine');
+    expect(headers.get('x-clickhouse-format')).toBe('JSONCompact');
+    expect(headers.get('x-clickhouse-timezone')).toBe('UTC');
+    expect(headers.get('x-clickhouse-query-id')).toBe('mine');
+    expect(JSON.parse(headers.get('x-clickhouse-summary') ?? '')).toHaveProperty('read_rows');
+  });
+
+  test('exceptions carry code, status and text', async () => {
+    const answer = await post(open, 'SELECT * FROM nowhere');
+    expect(answer.status).toBe(404);
+    expect(answer.headers.get('x-clickhouse-exception-code')).toBe('60');
+    expect(await answer.text()).toMatch(/^Code: 60\. DB::Exception: .*UNKNOWN_TABLE/s);
+    expect((await post(open, 'SELEC 1')).status).toBe(400);
+  });
+
+  test('parameters keep their types and their odd characters', async () => {
+    const client = createClient({url: open.url});
+    const text = "it's \\ \"x\" \n\t ü {a:String}";
+    const result = await client.query({
+      query: 'SELECT {s:String} AS s, {a:Array(String)} AS a, {n:Nullable(String)} AS n, {u:UInt8} AS u, {m:Map(String, UInt8)} AS m',
+      query_params: {s: text, a: [text], n: null, u: 7, m: {k: 1}},
+      format: 'JSONEachRow',
+    });
+    expect(await result.json()).toEqual([{s: text, a: [text], n: null, u: 7, m: {k: 1}}]);
+    await client.close();
+  });
+
+  test('rows of any bytes go in, compressed or not', async () => {
+    const body = Buffer.concat([Buffer.from([1, 0, 0, 0, 3, 0, 255, 10]), Buffer.from([2, 0, 0, 0, 0])]);
+    const query = `?query=${encodeURIComponent('INSERT INTO exposures (a, s) FORMAT RowBinary')}`;
+    expect((await fetch(`${open.url}/${query}`, {method: 'POST', body})).status).toBe(200);
+    expect((await fetch(`${open.url}/${query}`, {method: 'POST', body: gzipSync(body), headers: {'content-encoding': 'gzip'}})).status).toBe(200);
+    const client = createClient({url: open.url, compression: {request: true, response: true}});
+    await client.insert({table: 'exposures', values: [{a: 9, s: 'x'}], format: 'JSONEachRow'});
+    await client.close();
+    expect(await (await post(open, 'SELECT a, hex(s), count() FROM exposures GROUP BY ALL ORDER BY a')).text()).toBe('1\t00FF0A\t2\n2\t\t2\n9\t78\t1\n');
+    const truncated = await fetch(`${open.url}/${query}`, {method: 'POST', body: body.subarray(0, 5)});
+    expect(truncated.headers.get('x-clickhouse-exception-code')).toBe('33');
+  });
+
+  test.each([['gzip', gunzipSync], ['deflate', inflateSync]] as const)('answers in %s', async (encoding, decode) => {
+    const {request} = await import('node:http');
+    const bytes = await new Promise<Buffer>(resolve => {
+      const call = request(`${open.url}/?query=SELECT%20number%20FROM%20numbers(5000)`, {headers: {'accept-encoding': encoding}}, answer => {
+        expect(answer.headers['content-encoding']).toBe(encoding);
+        const chunks: Buffer[] = [];
+        answer.on('data', chunk => chunks.push(chunk)).on('end', () => resolve(Buffer.concat(chunks)));
+      });
+      call.end();
+    });
+    expect(decode(bytes).toString().split('\n')).toHaveLength(5001);
+  });
+
+  test('an analyst\'s client reads the views', async () => {
+    const client = createClient({url: readOnly.url, password: 'key', clickhouse_settings: {max_execution_time: 10, output_format_json_quote_64bit_integers: 1}});
+    const result = await client.query({query: 'SELECT max(number) AS top FROM v_numbers', format: 'JSONEachRow'});
+    expect(await result.json()).toEqual([{top: '999'}]);
+    await client.close();
+  });
+
+  test('the stream of a statement is that statement\'s own', async () => {
+    const sql = 'SELECT any(stream) FROM v_numbers';
+    expect(await (await post(readOnly, sql, '?password=key&stream=import-1')).text()).toBe('stream=import-1\n');
+    expect(await (await post(readOnly, sql, '?password=key')).text()).toBe('\n');
+  });
+
+  test('without the key nothing is answered', async () => {
+    const answer = await post(readOnly, 'SELECT 1');
+    expect([answer.status, answer.headers.get('x-clickhouse-exception-code')]).toEqual([403, '516']);
+  });
+
+  const outfile = (): string => join(temporary.directory, 'out.csv');
+  test('a refused statement leaves nothing behind', async () => {
+    const attacks = [
+      `SELECT 1 INTO OUTFILE '${outfile()}'`,
+      `SELECT 1) INTO OUTFILE '${outfile()}' FORMAT CSV; SELECT * FROM (SELECT 1`,
+      'INSERT INTO exposures (a, s) SELECT 1, 2',
+      'SELECT * FROM exposures',
+      "SELECT * FROM file('/etc/passwd', LineAsString)",
+      'SELECT 1 SETTINGS readonly = 0',
+      'KILL QUERY WHERE 1',
+    ];
+    for (const sql of attacks) {
+      const answer = await post(readOnly, sql, '?password=key');
+      expect([answer.status, await answer.text()]).toEqual([403, expect.stringContaining('ASSAY_QUERY_REFUSED')]);
+    }
+    expect((await post(readOnly, 'SELECT 1', '?password=key&max_memory_usage=0&allow_ddl=1')).status).toBe(403);
+    expect(existsSync(outfile())).toBe(false);
+  });
+
+  test('limits hold however high the client asks', async () => {
+    const slow = await post(readOnly, 'SELECT count() FROM numbers(1000000000000) WHERE number % 3 = 1', '?password=key&max_execution_time=0.3');
+    expect(slow.headers.get('x-clickhouse-exception-code')).toBe('159');
+    const large = await post(readOnly, 'SELECT number FROM numbers(200000)', '?password=key&max_result_rows=0');
+    expect(large.headers.get('x-clickhouse-exception-code')).toBe('396');
+  });
+});
+
+const post = (front: SqlFront, sql: string, search = ''): Promise<Response> => fetch(`${front.url}/${search}`, {method: 'POST', body: sql});
