@@ -1,0 +1,31 @@
+-- Follows `WITH fresh AS (slices-recompute)`: stored rows that are not what facts say, in any column.
+-- as_of_ms = 0 looks at the rows written when slices closed, else at the state as of that revision.
+SELECT concat(key_experiment, ' phase ', toString(key_phase), ' ', key_variant, ' ', key_metric,
+    if(key_dimension = '', '', concat(' ', key_dimension, '=', key_value)), ' at ', toString(key_slice_start)) AS slice,
+  toUnixTimestamp64Milli(key_slice_start) AS slice_start_ms,
+  if(old_n = 0, 'nothing', toString(old_row)) AS stored,
+  if(new_n = 0, 'nothing', toString(new_row)) AS recomputed
+FROM (
+  SELECT experiment AS key_experiment, slice_start AS key_slice_start, phase AS key_phase, variant AS key_variant, metric AS key_metric,
+    dimension AS key_dimension, dimension_value AS key_value, n AS new_n,
+    (slice_end, n, toUInt8(scale), sum_q, sum_squares_q, denominator_sum_q, min, max, mapKeys(histogram), mapValues(histogram), if({as_of_ms:Int64} = 0, config_version, 0)) AS new_row
+  FROM fresh
+) AS recomputed
+FULL JOIN (
+  SELECT toString(experiment) AS key_experiment, slice_start AS key_slice_start, phase AS key_phase, toString(variant) AS key_variant,
+    toString(metric) AS key_metric, toString(dimension) AS key_dimension, dimension_value AS key_value,
+    argMax(n, (is_revision, cut_ts)) AS old_n,
+    argMax((slice_end, n, scale, sum_q, sum_squares_q, denominator_sum_q, min, max, mapKeys(histogram), mapValues(histogram), if({as_of_ms:Int64} = 0, config_version, 0)), (is_revision, cut_ts)) AS old_row
+  FROM slices FINAL
+  WHERE stream = {stream:String}
+    AND slice_start >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')
+    AND slice_start < fromUnixTimestamp64Milli({through_ms:Int64}, 'UTC')
+    AND (empty({slices:Array(Int64)}) OR toUnixTimestamp64Milli(slice_start) IN (SELECT arrayJoin({slices:Array(Int64)})))
+    AND (experiment, metric) IN (SELECT pair.1, pair.2 FROM (SELECT arrayJoin({metrics:Array(Tuple(String, String))}) AS pair))
+    AND if(is_revision,
+      toUnixTimestamp64Milli(cut_ts) <= {as_of_ms:Int64} AND cut_ts IN (SELECT cut_ts FROM closings WHERE stream = {stream:String} AND kind = 'revise'),
+      slice_end <= (SELECT max(through_ts) FROM closings WHERE stream = {stream:String} AND kind = 'close'))
+  GROUP BY key_experiment, key_slice_start, key_phase, key_variant, key_metric, key_dimension, key_value
+) AS stored USING (key_experiment, key_slice_start, key_phase, key_variant, key_metric, key_dimension, key_value)
+WHERE new_n != old_n OR (new_n > 0 AND new_row != old_row)
+ORDER BY slice
