@@ -22,7 +22,8 @@ export class ExposureCache {
   readonly #byUnit: LRUCache<string, CachedExposure[]>;
 
   constructor(unitsMax: number) {
-    this.#byUnit = new LRUCache({max: unitsMax});
+    // Not `max`, which would reserve all the memory at once: many streams are small.
+    this.#byUnit = new LRUCache({maxSize: unitsMax, sizeCalculation: () => 1});
   }
 
   /** undefined: not known, look it up. */

@@ -86,7 +86,13 @@ export class SimProcess {
           if (rng.next() < faults().lostAppend) throw new AssayError('ASSAY_LOG_UNAVAILABLE', 'the answer was lost');
           return places;
         }),
-      openConsumer: async options => this.#consumer(await step(() => log.openConsumer(options))),
+      openConsumer: options =>
+        step(async () => {
+          const consumer = await log.openConsumer(options);
+          // At once: the group has to be left even when the process dies before it knows.
+          this.#consumers.push(consumer);
+          return this.#consumer(consumer);
+        }),
       read: options => log.read(options),
       offsets: topic => step(() => log.offsets(topic)),
       committed: (topic, group) => step(() => log.committed(topic, group)),
@@ -97,7 +103,6 @@ export class SimProcess {
   #consumer(opened: LogConsumer): LogConsumer {
     const {rng, faults, onCommitted, wrapConsumer} = this.#parts;
     const inner = wrapConsumer === undefined ? opened : wrapConsumer(opened);
-    this.#consumers.push(opened);
     return {
       next: async timeoutMs => {
         const event = await inner.next(timeoutMs);

@@ -23,6 +23,7 @@ import {VirtualClock} from './virtual-clock.ts';
 const CODEC: EventCodec = {decode: decodeRecord, check: checkEvent, encodeTick};
 /** A whole number of hours, so slices start at round times in failing seeds. */
 const START = epochMs(1_700_000_000_000 - (1_700_000_000_000 % 3_600_000));
+const CLOCK_JUMP_MS_MAX = 5_000;
 const GROUP = workerGroup(LIVE_STREAM);
 
 /**
@@ -131,7 +132,7 @@ export class SimWorld {
       const rates = this.#faults;
       if (this.#rng.next() < rates.rebalance) this.log.rebalance(topic, GROUP);
       if (this.#rng.next() < rates.fence) this.log.fence(topic, GROUP);
-      if (this.#rng.next() < rates.clockJump) this.#brokerSkewMs = Math.floor(this.#rng.next() * 10_000) - 5_000;
+      if (this.#rng.next() < rates.clockJump) this.#brokerSkewMs = Math.floor((this.#rng.next() * 2 - 1) * CLOCK_JUMP_MS_MAX);
       if (this.#rng.next() < rates.backwardCommit) {
         const partition = Math.floor(this.#rng.next() * partitions);
         const committed = (await this.log.committed(topic, GROUP))[partition] ?? 0n;
@@ -229,17 +230,17 @@ export class SimWorld {
   /** Until all is committed and time has passed every lateness and every jump of a clock. */
   async #calmDown(): Promise<void> {
     const {topic} = this.stream;
-    const calmFrom = this.clock.now();
-    const lastSliceEnd = calmFrom + 12_000 + this.stream.latenessMs;
+    this.#brokerSkewMs = 0;
+    // The largest arrival time there is, and the end of the last slice + L, lie before this.
+    const target = this.clock.now() + Math.max(CLOCK_JUMP_MS_MAX, this.stream.sliceMs + this.stream.latenessMs);
     for (;;) {
       await this.clock.sleep(1_000);
-      if (this.clock.now() < lastSliceEnd) continue;
       const committed = await this.log.committed(topic, GROUP);
       const progress = await this.warehouse.progress(
         this.stream.name,
         committed.map((offset, partition) => ({logEpoch: 1, partition, offset: offset ?? 0n})),
       );
-      if (progress.every(at => at !== null && at > lastSliceEnd - 2_000)) break;
+      if (progress.every(at => at !== null && at > target)) break;
     }
     const closer = new Closer(this.#closerOptions(this.#process()));
     await closer.closeAll(this.stream);

@@ -21,12 +21,10 @@ export class MemoryClosing implements ClosingStore {
   async progress(stream: string, committed: readonly CommittedOffset[]): Promise<(EpochMs | null)[]> {
     await this.#state.called('progress');
     const highs = committed.map((): EpochMs | null => null);
-    for (const row of this.#state.stream(stream).arrivals.values()) {
-      for (const [index, {logEpoch, partition, offset}] of committed.entries()) {
-        if (row.logEpoch !== logEpoch || row.partition !== partition || row.offset >= offset) continue;
-        const high = highs[index] ?? null;
-        if (high === null || row.arrivalTs > high) highs[index] = row.arrivalTs;
-      }
+    for (const {logEpoch, partition, offset, arrivalTs} of this.#state.stream(stream).arrivals.values()) {
+      const index = committed.findIndex(at => at.partition === partition && at.logEpoch === logEpoch);
+      if (offset >= (committed[index]?.offset ?? 0n)) continue;
+      highs[index] = epochMs(Math.max(highs[index] ?? arrivalTs, arrivalTs));
     }
     return highs;
   }
@@ -194,8 +192,9 @@ function latest(store: StreamStore, where: (row: ClosedSlice) => boolean): Map<s
   const rows = new Map<string, ClosedSlice>();
   for (const row of store.slices.values()) {
     if (!where(row)) continue;
-    const known = rows.get(sliceKeyText(row));
-    if (known === undefined || row.cut > known.cut) rows.set(sliceKeyText(row), row);
+    const key = sliceKeyText(row);
+    const known = rows.get(key);
+    if (known === undefined || row.cut > known.cut) rows.set(key, row);
   }
   return rows;
 }

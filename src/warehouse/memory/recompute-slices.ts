@@ -3,7 +3,7 @@ import {quantise} from '../../core/exact.ts';
 import type {ExperimentView, Metric} from '../../core/experiment.ts';
 import type {OutcomeFact} from '../../core/facts.ts';
 import type {ClosedSlice, SliceKey} from '../../core/slices.ts';
-import {type DurationMs, type EpochMs, sliceStartOf} from '../../core/units.ts';
+import type {DurationMs, EpochMs} from '../../core/units.ts';
 import {countsFor, type placeOutcome, valuesOf} from './attribute-outcome.ts';
 import type {StreamStore} from './stream-store.ts';
 
@@ -32,7 +32,7 @@ export function recomputeSlice(store: StreamStore, request: Recompute): ClosedSl
   const {sliceStart, sliceMs, cut, place} = request;
   const outcomes = store.outcomes
     .all()
-    .filter(o => o.arrival.arrivalTs <= cut && sliceStartOf(o.eventTs, sliceMs) === sliceStart);
+    .filter(o => o.eventTs >= sliceStart && o.eventTs < sliceStart + sliceMs && o.arrival.arrivalTs <= cut);
   const rows: ClosedSlice[] = [];
   for (const view of request.views) {
     const sums = new Map<string, {key: SliceKey; scale: number; sums: Sums}>();
@@ -96,7 +96,7 @@ function addTo(
 }
 
 export const sliceKeyText = (key: SliceKey): string =>
-  [key.experiment, key.sliceStart, key.phase, key.variant, key.metric, key.dimension, key.dimensionValue].join('\0');
+  `${key.experiment}\0${key.sliceStart}\0${key.phase}\0${key.variant}\0${key.metric}\0${key.dimension}\0${key.dimensionValue}`;
 
 /** Everything about a row that is not its cut, in one text. */
 export function sliceContent(row: ClosedSlice): string {
