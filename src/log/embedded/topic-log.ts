@@ -169,6 +169,7 @@ export class TopicLog {
         if (this.#failure !== undefined) throw this.#failure;
         const isSnapshot = group[0]?.isSnapshot === true;
         if (isSnapshot || this.#isRollDue()) await this.#roll();
+        await this.#expire().catch(error => this.#warn('retention failed', error));
         const bases = await this.#commit(group.flatMap(waiting => waiting.bodies));
         if (isSnapshot) await this.#removeBelow(this.#last().number);
         let at = 0;
@@ -176,7 +177,6 @@ export class TopicLog {
           resolve(bases.slice(at, at + bodies.length));
           at += bodies.length;
         }
-        await this.#expire().catch(error => this.#warn('retention failed', error));
       } catch (error) {
         for (const {reject} of group) reject(error);
       }

@@ -1,0 +1,123 @@
+import {createRequire} from 'node:module';
+import type {KafkaMessage} from 'kafkajs';
+import {AssayError, messageOf} from '../../core/errors.ts';
+
+/**
+ * Replaces the function by which kafkajs 2.2.4 takes a fetched partition apart.
+ *
+ * Its own one lets the consumer die, and die again after each restart, of a
+ * record batch that it cannot decode (a codec is missing, unpacking fails or
+ * reaches the limit) or that holds more than about 125 000 records (it spreads
+ * them on the stack). Ours puts one marker in such a batch's place and goes on, so
+ * that the range arrives as `unreadable` and the partition does not stop.
+ *
+ * kafkajs has no hook for that: a codec does not learn the offsets of its batch,
+ * and what it throws ends the consumer. The version is pinned in package.json;
+ * `test/log/kafka/codecs.kafka.test.ts` fails if a new one has another layout.
+ */
+export function replaceFetchDecoder(): void {
+  const path = require.resolve('kafkajs/src/protocol/requests/fetch/v4/decodeMessages.js');
+  const loaded = require.cache[path];
+  if (loaded?.exports === decodeFetched) return;
+  original = require(path) as DecodeMessages;
+  const own = require.cache[path];
+  if (own === undefined)
+    throw new AssayError('ASSAY_CONFIG_INVALID', 'kafkajs is not version 2.2.4: install the pinned one');
+  own.exports = decodeFetched;
+  // Whoever fetched before has loaded them with the library's own function; they are required anew for each fetch.
+  for (const other of Object.keys(require.cache))
+    if (RESPONSE_MODULE.test(other)) delete require.cache[other];
+}
+
+/** Which offsets could not be read, on the message that stands for them. */
+export type Unreadable = {readonly firstOffset: bigint; readonly lastOffset: bigint; readonly reason: string};
+export const unreadableOf = (message: KafkaMessage): Unreadable | undefined =>
+  (message as Marked)[UNREADABLE];
+
+const UNREADABLE: unique symbol = Symbol('unreadable');
+type Marked = KafkaMessage & {readonly [UNREADABLE]?: Unreadable};
+
+const require = createRequire(import.meta.url);
+type Decoder = {
+  readInt32(): number;
+  canReadBytes(bytes: number): boolean;
+  readBytes(bytes: number): Buffer;
+  offset: number;
+};
+type DecodeMessages = (decoder: Decoder) => Promise<KafkaMessage[]>;
+let original: DecodeMessages | undefined;
+
+const RESPONSE_MODULE = /kafkajs[\\/]src[\\/]protocol[\\/]requests[\\/]fetch[\\/]v\d+[\\/]response\.js$/;
+const MAGIC_AT = 16;
+const BATCH_PREFIX_BYTES = 12;
+const BATCH_HEADER_BYTES = 61;
+const CODECS = 5;
+
+async function decodeFetched(decoder: Decoder): Promise<KafkaMessage[]> {
+  const start = decoder.offset;
+  const bytes = decoder.readInt32();
+  if (bytes <= 0 || !decoder.canReadBytes(bytes)) return [];
+  const set = decoder.readBytes(bytes);
+  if (set.length > MAGIC_AT && set[MAGIC_AT] !== 2) {
+    // Message sets of before Kafka 0.11.
+    decoder.offset = start;
+    return original === undefined ? [] : original(decoder);
+  }
+  const messages: KafkaMessage[] = [];
+  for (let at = 0; at + BATCH_HEADER_BYTES <= set.length; ) {
+    const end = at + BATCH_PREFIX_BYTES + set.readInt32BE(at + 8);
+    // The broker cuts the last batch where its answer is full.
+    if (end > set.length || end < at + BATCH_HEADER_BYTES) break;
+    const batch = set.subarray(at, end);
+    for (const message of await decodeBatch(batch)) messages.push(message);
+    at = end;
+  }
+  return messages;
+}
+
+async function decodeBatch(batch: Buffer): Promise<KafkaMessage[]> {
+  try {
+    const codec = batch.readInt16BE(21) & 7;
+    if (codec >= CODECS) throw new Error(`codec ${codec} is unknown to this version`);
+    const records = batch.readInt32BE(57);
+    if (records > batch.readInt32BE(23) + 1)
+      throw new Error('the batch says it holds more records than offsets');
+    const {records: decoded} = await libraryDecoder()(new (libraryReader())(batch));
+    return decoded;
+  } catch (error) {
+    return [markerOf(batch, messageOf(error))];
+  }
+}
+
+/** Stands at the range's last offset, so that kafkajs goes on behind it. */
+function markerOf(batch: Buffer, reason: string): KafkaMessage {
+  const firstOffset = batch.readBigInt64BE(0);
+  const lastOffset = firstOffset + BigInt(batch.readInt32BE(23));
+  const attributes = batch.readInt16BE(21);
+  const message = {
+    [UNREADABLE]: {firstOffset, lastOffset, reason},
+    magicByte: 2,
+    attributes: 0,
+    timestamp: `${batch.readBigInt64BE(35)}`,
+    offset: `${lastOffset}`,
+    key: null,
+    value: null,
+    headers: {},
+    isControlRecord: (attributes & 0x20) !== 0,
+    batchContext: {
+      firstOffset: `${firstOffset}`,
+      lastOffsetDelta: Number(lastOffset - firstOffset),
+      producerId: `${batch.readBigInt64BE(43)}`,
+      inTransaction: (attributes & 0x10) !== 0,
+      isControlBatch: (attributes & 0x20) !== 0,
+    },
+  };
+  return message as unknown as KafkaMessage;
+}
+
+type Reader = new (bytes: Buffer) => Decoder;
+const libraryReader = (): Reader => require('kafkajs/src/protocol/decoder.js') as Reader;
+const libraryDecoder = (): ((reader: Decoder) => Promise<{records: KafkaMessage[]}>) =>
+  require('kafkajs/src/protocol/recordBatch/v0/decoder.js') as (
+    reader: Decoder,
+  ) => Promise<{records: KafkaMessage[]}>;
