@@ -8,13 +8,14 @@ export type AxisSpan = {readonly fromPx: number; readonly toPx: number; readonly
 
 /** Covers all finite values with a margin; a single value gets room on both sides. */
 export function linearAxis(values: readonly number[], {fromPx, toPx, ticksMax}: AxisSpan): Axis {
-  const finite = values.filter(Number.isFinite);
+  // Beyond this a difference of two values is no longer finite.
+  const finite = values.filter(value => Math.abs(value) < 1e150);
   const low = finite.length === 0 ? 0 : Math.min(...finite);
   const high = finite.length === 0 ? 1 : Math.max(...finite);
   const room = high > low ? (high - low) * 0.04 : Math.max(Math.abs(low) * 0.05, 1e-9);
   const from = low - room;
   const to = high + room;
-  const clamp = (value: number): number => Math.min(to, Math.max(from, value));
+  const clamp = (value: number): number => (Number.isNaN(value) ? from : Math.min(to, Math.max(from, value)));
   return {
     ticks: roundTicks(from, to, ticksMax),
     at: value => round(fromPx + ((clamp(value) - from) / (to - from)) * (toPx - fromPx)),

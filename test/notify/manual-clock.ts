@@ -17,16 +17,17 @@ export class ManualClock implements Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       if (signal?.aborted === true) return resolve();
-      const sleeper = {at: this.#now + ms, wake: resolve};
+      const drop = (): void => {
+        this.#sleepers = this.#sleepers.filter(other => other !== sleeper);
+        resolve();
+      };
+      const wake = (): void => {
+        signal?.removeEventListener('abort', drop);
+        resolve();
+      };
+      const sleeper = {at: this.#now + ms, wake};
       this.#sleepers.push(sleeper);
-      signal?.addEventListener(
-        'abort',
-        () => {
-          this.#sleepers = this.#sleepers.filter(other => other !== sleeper);
-          resolve();
-        },
-        {once: true},
-      );
+      signal?.addEventListener('abort', drop, {once: true});
     });
   }
 
@@ -68,10 +69,14 @@ export const REAL_CLOCK: Clock = {
   sleep: (ms, signal) =>
     new Promise(resolve => {
       if (signal?.aborted === true) return resolve();
-      const timer = setTimeout(resolve, ms);
-      signal?.addEventListener('abort', () => {
+      const stop = (): void => {
         clearTimeout(timer);
         resolve();
-      }, {once: true});
+      };
+      const timer = setTimeout(() => {
+        signal?.removeEventListener('abort', stop);
+        resolve();
+      }, ms);
+      signal?.addEventListener('abort', stop, {once: true});
     }),
 };

@@ -1,0 +1,101 @@
+import {describe, expect, test} from 'vitest';
+import {REASON_CODES} from '../../src/analyze/reasons.ts';
+import {metricCheck, readingOf} from '../../src/report/read-verdict.ts';
+import {renderJson} from '../../src/report/render-json.ts';
+import {ENGLISH} from '../../src/report/texts.ts';
+import {emptyRow, harmedLatency, makeVerdict, nightRows, reportOf, unclearErrors} from './make-verdict.ts';
+
+describe('the headline', () => {
+  test('is the decision, of what, and why, with the number that carries it', () => {
+    expect(reportOf(nightRows()).headline).toBe('Roll back v2 in answer-model: guardrail latency_p95 is worse — latency_p95 +572 ms (+31.1 %), always-valid interval +431 to +713 ms');
+    expect(reportOf([makeVerdict()]).headline).toBe('Ship v2 in answer-model: every goal is better, every guardrail holds — judge_score +0.0498 (+6.13 %), always-valid interval +0.0387 to +0.061');
+    expect(reportOf([emptyRow({reasons: ['arm_empty_variant']})]).headline).toBe('No data for v2 in answer-model: the treatment arm has no data');
+    expect(reportOf([]).headline).toContain('No verdict yet');
+  });
+
+  test('names the most urgent of several experiments first and counts the rest', () => {
+    const calm = makeVerdict({experiment: 'calm', decision: 'keep_running', reasons: ['too_early']});
+    const report = reportOf([calm, ...nightRows(), makeVerdict({experiment: 'good'})]);
+    expect(report.experiments.map(({experiment}) => experiment)).toEqual(['answer-model', 'good', 'calm']);
+    expect(report.headline).toMatch(/^Roll back v2 in answer-model: .*; 2 more experiments below$/);
+  });
+
+  test('keeps to three reasons and leaves out those about a row’s method', () => {
+    const reasons = ['goal_undecided:a', 'goal_undecided:b', 'guardrail_undecided:c', 'guardrail_undecided:d', 'pair_coverage_low'];
+    expect(reportOf([makeVerdict({decision: 'keep_running', reasons})]).headline).toContain('goal a is undecided, goal b is undecided, guardrail c still reaches past its tolerance, and 1 more —');
+  });
+
+  test('has words for every reason the analysis can give, and shows an unknown one as it is', () => {
+    expect(REASON_CODES.filter(code => !Object.hasOwn(ENGLISH.reason, code))).toEqual([]);
+    expect(reportOf([makeVerdict({reasons: ['a_new_reason:x']})]).headline).toContain('a new reason:x');
+    expect(reportOf([makeVerdict({reasons: ['constructor']})]).headline).toContain('constructor');
+  });
+});
+
+describe('summary and findings', () => {
+  test('a harmed guardrail is an alert with a high finding', () => {
+    const {summary, findings} = reportOf(nightRows());
+    expect(summary).toMatchObject({status: 'alert', checks_passed: 7, checks_failed: 1, pass_rate: 7 / 8, pair_coverage: null});
+    expect(findings.filter(({severity}) => severity === 'high').map(({code}) => code)).toEqual(['decision_roll_back', 'guardrail']);
+  });
+
+  test('a clean ship is healthy', () => {
+    expect(reportOf([makeVerdict(), unclearErrors({decision: 'ship'})]).summary).toMatchObject({status: 'healthy', checks_failed: 0, findings_high: 0});
+  });
+
+  test.each([
+    ['nothing checked', {mismatch: 0, slices_checked: 0, checked_at: null}],
+    ['never audited', {mismatch: null, slices_checked: 0, checked_at: null}],
+    ['a mismatch', {mismatch: 2, slices_checked: 480, checked_at: null}],
+  ])('an audit with %s is a failure on every report', (_name, audit) => {
+    const report = reportOf([makeVerdict({audit})]);
+    expect(report.summary).toMatchObject({status: 'alert', audit: {is_failure: true}});
+    expect(report.headline).toContain('the audit of slices fails');
+    expect(report.experiments[0]?.health.find(({code}) => code === 'audit')?.status).toBe('fail');
+  });
+
+  test('the lowest pair coverage counts, and a failing check of any row', () => {
+    const unhealthy = makeVerdict({metric: 'other', pair_coverage: 0.62, health: {...makeVerdict().health, srm: {status: 'unhealthy', p_value: 1e-9, observed: {v1: 9, v2: 1}, weights: {v1: 50, v2: 50}}}});
+    const report = reportOf([makeVerdict({pair_coverage: 0.97}), unhealthy]);
+    expect(report.summary.pair_coverage).toBe(0.62);
+    expect(report.experiments[0]?.health.find(({code}) => code === 'srm')).toMatchObject({status: 'fail', text: 'p = 1e-9; units v1 9, v2 1'});
+  });
+});
+
+describe('readings', () => {
+  test.each([
+    ['higher', 0.01, 0.09, 0, 'better'], ['higher', -0.09, -0.01, 0, 'worse'], ['higher', -0.01, 0.09, 0, 'unclear'], ['lower', -0.09, -0.01, 0, 'better'], ['lower', 0.01, 0.09, 0, 'worse'],
+    ['lower', 0.01, 0.09, 0.05, 'unclear'], ['lower', 0.06, 0.09, 0.05, 'worse'], ['higher', 0, 0.09, 0, 'unclear'],
+  ] as const)('%s is good, interval %d to %d, tolerance %d: %s', (direction, low, high, tolerance, reading) => {
+    expect(readingOf(makeVerdict({direction, cs_low: low, cs_high: high, analysis: {metric: {tolerance}}}))).toBe(reading);
+  });
+
+  test('without an always-valid interval there is no reading, without an effect nothing', () => {
+    expect(readingOf(makeVerdict({cs_low: null, cs_high: null}))).toBe('no-reading');
+    expect(readingOf(emptyRow())).toBe('not-computable');
+    expect(metricCheck(makeVerdict({role: 'diagnostic'}))).toBe(null);
+    expect(metricCheck(unclearErrors())).toBe('pass');
+    expect(metricCheck(unclearErrors({analysis: {}}))).toBe('open');
+    expect(metricCheck(harmedLatency())).toBe('fail');
+  });
+});
+
+describe('rows', () => {
+  test('only the newest analysis of a treatment is shown, and every number is the stored one', () => {
+    const older = makeVerdict({verdict_id: 'old', created_at: '2026-11-20T08:00:00.000Z', cut: {arrival_ts: 5, config_versions: {}}, metric: 'dropped_metric'});
+    const report = reportOf([older, ...nightRows()]);
+    expect(report.experiments[0]).toMatchObject({rows_superseded: 1, data_to: '2026-11-21T07:59:58.400Z', config_version: 3, offsets: makeVerdict().offsets});
+    expect(report.experiments[0]?.metrics.flatMap(({rows}) => rows.map(({verdict}) => verdict))).toEqual(nightRows());
+    expect(report.experiments[0]?.metrics[0]?.rows[0]?.replay).toBe('assay replay 0199f0c2-judge_score-v2');
+  });
+
+  test('streams never mix', () => {
+    expect(reportOf([makeVerdict(), makeVerdict({stream: 'import-1'})]).experiments).toHaveLength(2);
+  });
+
+  test('JSON says what JSON cannot say', () => {
+    const text = renderJson(reportOf([makeVerdict({ci_high: Infinity, tests: [{test: 'welch-t', status: 'ok', details: {ties: 2n ** 70n}}]})]));
+    expect(JSON.parse(text).experiments[0].metrics[0].rows[0].verdict).toMatchObject({ci_high: 'Infinity', tests: [{details: {ties: '1180591620717411303424'}}]});
+    expect(JSON.parse(text).schema_version).toBe(1);
+  });
+});
