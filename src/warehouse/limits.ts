@@ -25,7 +25,6 @@ export const WAREHOUSE_LIMITS = {
   openOutcomesRows: 10_000,
   /** A statement on a server. Closing a backlog can take a while. */
   serverRequestMs: 120_000,
-  serverConnections: 4,
   /** A migration that stops renewing its lease for this long is taken to be dead. */
   migrationLeaseMs: 60_000,
   migrationPollMs: 200,

@@ -16,7 +16,6 @@ const STRING_ESCAPES: Readonly<Record<string, string>> = {
 };
 
 export const quoteString = (text: string): string =>
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters to escape
   `'${text.replaceAll(/[\\'\0\b\f\n\r\t]/g, char => STRING_ESCAPES[char] ?? char)}'`;
 
 export const quoteName = (name: string): string =>

@@ -4,6 +4,7 @@ import type {IncomingMessage} from 'node:http';
 import {join} from 'node:path';
 import {type Readable, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
+import {WAREHOUSE_LIMITS} from '../../warehouse/limits.ts';
 import {SqlEngineError} from '../../warehouse/sql-executor.ts';
 import {decoderFor} from './front-encoding.ts';
 import type {FrontCredentials, FrontRequest} from './front-policy.ts';
@@ -16,8 +17,7 @@ const PROTOCOL_NAMES: ReadonlySet<string> = new Set([
   'http_make_head_request', 'cancel_http_readonly_queries_on_client_close', 'log_queries',
 ]);
 
-const SQL_BYTES_MAX = 8 * 1024 * 1024;
-const BODY_BYTES_MAX = 256 * 1024 * 1024;
+const {frontSqlBytes: SQL_BYTES_MAX, frontBodyBytes: BODY_BYTES_MAX} = WAREHOUSE_LIMITS;
 
 /** Reads a request of ClickHouse's HTTP protocol. @throws SqlEngineError */
 export async function readFrontRequest(
