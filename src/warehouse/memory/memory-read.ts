@@ -56,7 +56,10 @@ export class MemoryRead implements ReadStore {
         arrival_ts: new Date(row.arrivalTs).toISOString(),
       })),
     );
-    return rows.filter(({code}) => filter.code === null || code === filter.code).slice(0, filter.limit);
+    return rows
+      .filter(({code}) => filter.code === null || code === filter.code)
+      .sort((a, b) => (a.arrival_ts === b.arrival_ts ? Number(b.offset) - Number(a.offset) : a.arrival_ts < b.arrival_ts ? 1 : -1))
+      .slice(0, filter.limit);
   }
 
   /** Closed slices up to `lastClosed`, provisional ones after it; dimension rows left out. */

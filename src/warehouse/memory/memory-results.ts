@@ -49,16 +49,16 @@ export class MemoryResults implements VerdictStore, OutboxStore {
   }
 
   async insertAlerts(rows: readonly AlertRow[]): Promise<void> {
-    for (const row of rows) this.#alerts.set([row.alert_id, row.changed_at, row.state].join('\0'), row);
+    for (const row of rows) this.#alerts.set([...alertKey(row), row.alert_id, row.changed_at, row.state].join('\0'), row);
   }
 
   async latestAlerts(stream: string): Promise<AlertRow[]> {
     const latest = new Map<string, AlertRow>();
     for (const row of this.#alerts.values()) {
       if (row.stream !== stream) continue;
-      const key = [row.rule, row.experiment, row.variant].join('\0');
+      const key = alertKey(row).join('\0');
       const known = latest.get(key);
-      if (known === undefined || row.changed_at >= known.changed_at) latest.set(key, row);
+      if (known === undefined || isNewer(row, known)) latest.set(key, row);
     }
     return [...latest.values()];
   }
@@ -69,4 +69,14 @@ export class MemoryResults implements VerdictStore, OutboxStore {
       .filter(({delivery_id}) => delivery_id === deliveryId)
       .sort((a, b) => a.attempt - b.attempt || (a.changed_at < b.changed_at ? -1 : a.changed_at > b.changed_at ? 1 : 0));
   }
+}
+
+const STATES: readonly AlertRow['state'][] = ['pending', 'firing', 'resolved'];
+
+const alertKey = ({rule, experiment, variant}: AlertRow): string[] => [rule, experiment, variant];
+
+/** Of two states at one time the later in an alert's life counts. */
+function isNewer(a: AlertRow, b: AlertRow): boolean {
+  if (a.changed_at !== b.changed_at) return a.changed_at > b.changed_at;
+  return STATES.indexOf(a.state) > STATES.indexOf(b.state);
 }

@@ -19,7 +19,7 @@ export function openMemoryWarehouse(options: MemoryWarehouseOptions = {}): Wareh
     Object.assign(bound(new MemoryResults()), bound(new MemoryRead(state, closing))),
   );
   return Object.assign(whole, {
-    migrate: () => Promise.resolve({applied: [], version: 0}),
+    migrate: () => Promise.resolve({applied: [], version: 1}),
     engineVersion: () => Promise.resolve('memory'),
     ping: () => state.called('ping'),
     close: () => Promise.resolve(),
