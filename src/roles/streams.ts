@@ -21,20 +21,30 @@ export function liveStream(config: Config): Stream {
 
 /** Announces the live stream and makes its topic, as the first announcement has it. */
 export async function openLiveStream({config, log, registry}: Platform): Promise<Stream> {
-  const stream = registry.snapshot().streams.get(LIVE_STREAM) ?? (await registry.announceStream(liveStream(config)));
-  await createStreamTopic(log, stream);
-  return stream;
+  const known = registry.snapshot().streams.get(LIVE_STREAM);
+  await createStreamTopic(log, known ?? liveStream(config));
+  return known ?? announceOnce(registry, liveStream(config));
 }
 
-/** The record comes first, then the topic, then events (DESIGN §3). */
+/** Several processes start at once; the first announcement counts for all, whatever the others are configured with. */
+async function announceOnce(registry: ExperimentRegistry, stream: Stream): Promise<Stream> {
+  try {
+    return await registry.announceStream(stream);
+  } catch (error) {
+    const first = registry.snapshot().streams.get(stream.name);
+    if (first !== undefined && error instanceof AssayError && error.code === 'ASSAY_EXPERIMENT_CONFLICT') return first;
+    throw error;
+  }
+}
+
+/** The topic comes first, so that workers find it when they see the record; then events (DESIGN §3). */
 export async function openProducedStream({log, registry}: Pick<Platform, 'log' | 'registry'>, stream: Stream): Promise<Stream> {
   const known = registry.snapshot().streams.get(stream.name);
   if (known !== undefined && known.kind !== stream.kind) {
     throw new AssayError('ASSAY_CONFIG_INVALID', `stream ${stream.name} exists and is of kind ${known.kind}; choose another with --stream`);
   }
-  const announced = known ?? (await registry.announceStream(stream));
-  await createStreamTopic(log, announced);
-  return announced;
+  await createStreamTopic(log, known ?? stream);
+  return known ?? registry.announceStream(stream);
 }
 
 async function createStreamTopic(log: EventLog, stream: Stream): Promise<void> {

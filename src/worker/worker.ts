@@ -31,7 +31,8 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
     });
     return await new Worker(options, consumer).run();
   } catch (error) {
-    const isFatal = error instanceof AssayError && error.kind !== 'retry';
+    // A stream's record may be here before its topic is (everywhere).
+    const isFatal = error instanceof AssayError && error.kind !== 'retry' && error.code !== 'ASSAY_LOG_TOPIC_MISSING';
     logger[isFatal ? 'error' : 'warn']('worker ended', {stream: stream.name, error: messageOf(error)});
     return {reason: isFatal ? 'fatal' : 'rebuild', error};
   }
