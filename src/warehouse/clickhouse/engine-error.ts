@@ -60,6 +60,7 @@ const MAYBE_CORRUPT_CODES: ReadonlySet<number> = new Set([
 const OWN_FILES = /\/store\/|\bpart\b|\.mrk|\.cmrk|data\.bin|primary\.cidx/;
 
 const FIX_BY_CODE: Readonly<Record<number, string>> = {
+  81: 'create the database first: CREATE DATABASE name',
   241: 'give the engine more memory, or send smaller batches',
   243: 'free disk space',
   252: 'inserts come faster than merges; they go on by themselves once parts are merged',

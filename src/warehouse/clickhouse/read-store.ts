@@ -41,6 +41,9 @@ export class ClickHouseReadStore implements ReadStore {
   }
 
   async windows(request: Parameters<ReadStore['windows']>[0]): Promise<WindowRow[]> {
+    if (request.sizeMs % 1000 !== 0 || request.slideMs % 1000 !== 0) {
+      throw new AssayError('ASSAY_QUERY_REFUSED', 'the size and slide of windows are whole seconds');
+    }
     const rows = await this.#connection.select<StoredWindow>(loadQuery('windows-of-experiment'), {
       stream: request.stream,
       experiment: request.experiment,

@@ -97,6 +97,22 @@ describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' :
     expect(decode(bytes).toString().split('\n')).toHaveLength(5001);
   });
 
+  test('takes and gives zstd where its package is', async context => {
+    const codec = await import('@mongodb-js/zstd').catch(() => null);
+    if (codec === null) return context.skip('the optional package @mongodb-js/zstd is not installed');
+    const sql = await codec.compress(Buffer.from('SELECT number FROM numbers(5000)'));
+    const {request} = await import('node:http');
+    const bytes = await new Promise<Buffer>(resolve => {
+      const call = request(open.url, {method: 'POST', headers: {'content-encoding': 'zstd', 'accept-encoding': 'zstd'}}, answer => {
+        expect(answer.headers['content-encoding']).toBe('zstd');
+        const chunks: Buffer[] = [];
+        answer.on('data', chunk => chunks.push(chunk)).on('end', () => resolve(Buffer.concat(chunks)));
+      });
+      call.end(sql);
+    });
+    expect((await codec.decompress(bytes)).toString().split('\n')).toHaveLength(5001);
+  });
+
   test('an analyst\'s client reads the views', async () => {
     const client = createClient({url: readOnly.url, password: 'key', clickhouse_settings: {max_execution_time: 10, output_format_json_quote_64bit_integers: 1}});
     const result = await client.query({query: 'SELECT max(number) AS top FROM v_numbers', format: 'JSONEachRow'});
