@@ -1,5 +1,4 @@
 import {assign} from '../assign/assign.ts';
-import {encodeExposure, encodeOutcome, encodeTick} from '../avro/released.ts';
 import {AssayError} from '../core/errors.ts';
 import {type Stream, streamTopic} from '../core/streams.ts';
 import {addMs, durationMs, type EpochMs, epochMs} from '../core/units.ts';
@@ -9,6 +8,7 @@ import type {NewRecord} from '../log/event-log.ts';
 import {partitionOf} from '../log/partitioner.ts';
 import {DEMO_EXPERIMENTS} from '../simulate/demo-experiments.ts';
 import {simulatePlatform, type SimulatedRecord} from '../simulate/llm-platform.ts';
+import type {TopicCodec} from './codecs.ts';
 import type {Platform} from './platform.ts';
 import {openProducedStream} from './streams.ts';
 
@@ -62,7 +62,8 @@ export async function openSimulation(platform: Platform, options: SimulationOpti
 }
 
 /** Every record of the run per partition, ticks between them: what the producer will have sent when it is through. */
-export function planSimulation({registry}: Pick<Platform, 'registry'>, stream: Stream, options: SimulationOptions): PlannedRecord[] {
+export async function planSimulation({registry, codecOf}: Pick<Platform, 'registry' | 'codecOf'>, stream: Stream, options: SimulationOptions): Promise<PlannedRecord[]> {
+  const codec = await codecOf(stream.topic);
   const records = simulatePlatform({
     ...options,
     startTs: START_TS,
@@ -76,26 +77,26 @@ export function planSimulation({registry}: Pick<Platform, 'registry'>, stream: S
   let nextTick = addMs(START_TS, durationMs(TICK_EVERY_MS));
   for (const record of records) {
     while (record.arrivalTs >= nextTick) {
-      planned.push(...ticksAt(nextTick, stream));
+      planned.push(...ticksAt(nextTick, stream, codec));
       nextTick = addMs(nextTick, durationMs(TICK_EVERY_MS));
     }
-    planned.push(plannedRecord(record, stream));
+    planned.push(plannedRecord(record, stream, codec));
   }
   // The last slices end within ten seconds of the last event and wait L more.
   const last = records.at(-1)?.arrivalTs ?? START_TS;
-  planned.push(...ticksAt(addMs(last, durationMs(stream.sliceMs + stream.latenessMs + 1)), stream));
+  planned.push(...ticksAt(addMs(last, durationMs(stream.sliceMs + stream.latenessMs + 1)), stream, codec));
   return planned;
 }
 
 export type PlannedRecord = NewRecord & {readonly partition: number; readonly isEvent: boolean};
 
-function plannedRecord({key, arrivalTs, event, poison}: SimulatedRecord, stream: Stream): PlannedRecord {
-  const value = event === null ? (poison ?? new Uint8Array()) : event.kind === 'exposure' ? encodeExposure(event) : encodeOutcome(event);
+function plannedRecord({key, arrivalTs, event, poison}: SimulatedRecord, stream: Stream, codec: TopicCodec): PlannedRecord {
+  const value = event === null ? (poison ?? new Uint8Array()) : codec.encode(event);
   return {key, value, timestamp: arrivalTs, partition: partitionOf(key, stream.partitions), isEvent: true};
 }
 
-function ticksAt(at: EpochMs, stream: Stream): PlannedRecord[] {
-  const value = encodeTick({kind: 'tick', sentTs: at, owner: 'simulation'});
+function ticksAt(at: EpochMs, stream: Stream, codec: TopicCodec): PlannedRecord[] {
+  const value = codec.encodeTick({kind: 'tick', sentTs: at, owner: 'simulation'});
   return Array.from({length: stream.partitions}, (_, partition) => ({key: null, value, timestamp: at, partition, isEvent: false}));
 }
 

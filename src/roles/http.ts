@@ -1,4 +1,3 @@
-import {encodeExposure, encodeOutcome} from '../avro/released.ts';
 import {LIVE_STREAM} from '../core/streams.ts';
 import {currentOf} from '../experiment/state.ts';
 import {EventDoor} from '../ingest/accept-events.ts';
@@ -13,10 +12,11 @@ export type HttpServer = {readonly url: string; close(): Promise<void>};
 export async function startHttp(platform: Platform, unready: () => readonly string[] = () => []): Promise<HttpServer> {
   const {config, log, warehouse, registry, clock, rng, logger, metrics} = platform;
   const live = await openLiveStream(platform);
+  const codec = await platform.codecOf(live.topic);
   const door = new EventDoor({
     log,
     topic: live.topic,
-    encode: event => (event.kind === 'exposure' ? encodeExposure(event) : encodeOutcome(event)),
+    encode: codec.encode,
     context: {
       clock,
       rng,

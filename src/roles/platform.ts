@@ -11,6 +11,7 @@ import {openLogger} from '../observe/logger.ts';
 import {openMetrics, type ShownMetrics} from '../observe/metrics.ts';
 import type {Warehouse} from '../warehouse/warehouse.ts';
 import {registryClosingConfig} from './closing-config.ts';
+import {type TopicCodec, topicCodecs} from './codecs.ts';
 import {SYSTEM_CLOCK, SYSTEM_RNG} from './system.ts';
 import {VERSION} from './version.ts';
 import {openLog} from './wire-log.ts';
@@ -27,6 +28,8 @@ export type Platform = {
   readonly warehouse: Warehouse;
   readonly registry: ExperimentRegistry;
   readonly closing: ClosingConfig;
+  /** How the events of a topic are written and read. */
+  readonly codecOf: (topic: string) => Promise<TopicCodec>;
   /** Part of every verdict's evidence. */
   readonly versions: Verdict['versions'];
   close(): Promise<void>;
@@ -52,7 +55,7 @@ export async function openPlatform(config: Config, {role}: {readonly role: strin
     const registry = await ExperimentRegistry.open({log, clock: SYSTEM_CLOCK, logger});
     opened.push(registry);
     const versions = {assay: VERSION, node: process.version, engine: await warehouse.engineVersion()};
-    return {config, ...ports, log, warehouse, registry, closing: registryClosingConfig(registry), versions, close: closeAll};
+    return {config, ...ports, log, warehouse, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, close: closeAll};
   } catch (error) {
     await closeAll();
     throw error;

@@ -1,15 +1,10 @@
 import {randomUUID} from 'node:crypto';
-import {checkEvent} from '../avro/check-event.ts';
-import {decodeRecord, encodeTick} from '../avro/released.ts';
 import type {Stream} from '../core/streams.ts';
-import type {EventCodec} from '../worker/event-codec.ts';
 import {openRecordHasher} from '../worker/record-hasher.ts';
 import {Supervisor, type SupervisorEnd} from '../worker/supervisor.ts';
 import {runWorker} from '../worker/worker.ts';
 import {currentViews} from './closing-config.ts';
 import type {Platform} from './platform.ts';
-
-const CODEC: EventCodec = {decode: decodeRecord, check: checkEvent, encodeTick};
 
 export type Workers = {
   readonly supervisor: Supervisor;
@@ -19,13 +14,16 @@ export type Workers = {
 
 /** Starts one worker for each stream (for each that `wants` accepts), also for those announced later. */
 export async function startWorkers(platform: Platform, signal: AbortSignal, wants: (stream: Stream) => boolean = () => true): Promise<Workers> {
-  const {log, warehouse, registry, clock, rng, logger, metrics} = platform;
+  const {log, warehouse, registry, clock, rng, logger, metrics, codecOf} = platform;
   const hasher = await openRecordHasher();
   const owner = randomUUID();
   const supervisor = new Supervisor({
     streams: () => [...registry.snapshot().streams.values()].filter(wants),
-    run: (stream, hooks) =>
-      runWorker({stream, log, warehouse, codec: CODEC, hasher, views: name => currentViews(registry, name), clock, rng, logger, metrics, owner, ...hooks}),
+    run: async (stream, hooks) => {
+      const codec = await codecOf(stream.topic).catch((error: unknown) => error as Error);
+      if (codec instanceof Error) return {reason: 'rebuild', error: codec};
+      return runWorker({stream, log, warehouse, codec, hasher, views: name => currentViews(registry, name), clock, rng, logger, metrics, owner, ...hooks});
+    },
     clock,
     rng,
     logger,

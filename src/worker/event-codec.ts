@@ -15,6 +15,8 @@ export type ArrivalContext = {
 
 /** Bytes ⇄ events as the worker needs them: pure functions, handed in so that it never names a format. */
 export type EventCodec = {
+  /** Fetches what decoding these records needs (schemas of a registry); called before each batch. */
+  prepare?(values: Iterable<Uint8Array>): Promise<void>;
   /** Never throws, whatever the bytes. */
   decode(bytes: Uint8Array): DecodeResult;
   /** Why a decoded event may not become a fact (DESIGN C7), or null. */

@@ -96,6 +96,7 @@ class Worker {
     const now = this.#options.clock.now();
     if (event !== undefined) {
       this.#lastEventAt = now;
+      if (event.type === 'batch') await this.#options.codec.prepare?.(event.records.map(({value}) => value));
       this.#handle(event);
     }
     if (this.#isFlushDue(now)) this.#startFlush();

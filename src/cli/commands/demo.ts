@@ -71,7 +71,7 @@ async function runToReport(platform: Platform, {receiver, workers, invocation, s
   const progress = openProgress(io);
   const stream = await openSimulation(platform, DEMO_OPTIONS);
   progress.show('simulating the platform');
-  const planned = planSimulation(platform, stream, DEMO_OPTIONS);
+  const planned = await planSimulation(platform, stream, DEMO_OPTIONS);
   const notifications = openNotifications(platform);
   const jobs = new Jobs(platform, notifications);
   // Slices close while events still come, as they would in production.

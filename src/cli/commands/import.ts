@@ -1,9 +1,7 @@
 import {readFileSync} from 'node:fs';
 import {resolve} from 'node:path';
-import {encodeExposure, encodeOutcome, encodeTick} from '../../avro/released.ts';
 import {Closer} from '../../closing/closer.ts';
 import {AssayError, messageOf} from '../../core/errors.ts';
-import type {Event} from '../../core/events.ts';
 import {LIMITS} from '../../core/limits.ts';
 import {type Stream, streamTopic} from '../../core/streams.ts';
 import {durationMs, epochMs} from '../../core/units.ts';
@@ -51,6 +49,7 @@ type Run = {readonly plan: ImportPlan; readonly stream: Stream; readonly speed: 
 async function runImport(platform: Platform, {plan, stream, speed, invocation}: Run) {
   const {io, isInsideOwner} = invocation;
   const {log, warehouse, clock, logger, metrics, closing} = platform;
+  const codec = await platform.codecOf(stream.topic);
   const stopped = new AbortController();
   io.signal.addEventListener('abort', () => stopped.abort(), {once: true});
   // An import brings a worker of its own, so that it also ends where none runs.
@@ -60,13 +59,13 @@ async function runImport(platform: Platform, {plan, stream, speed, invocation}: 
     const startedAt = clock.now();
     await sendEvents(plan.events, {
       log, clock, stream, speed,
-      encode: encodeEvent,
+      encode: codec.encode,
       signal: io.signal,
       onProgress: sent => progress.show(`sent ${sent} of ${plan.events.length} events`),
     });
     const drained = {stream, signal: io.signal, workers, onProgress: (share: number) => progress.show(`counted ${Math.floor(share * 100)} %`)};
     await awaitDrained(platform, drained);
-    await sendTicks({log, stream, owner: OWNER, encodeTick, at: await tickTime(platform, plan, stream)});
+    await sendTicks({log, stream, owner: OWNER, encodeTick: codec.encodeTick, at: await tickTime(platform, plan, stream)});
     await awaitDrained(platform, drained);
     progress.show('closing slices');
     const closer = new Closer({log, warehouse, config: closing, clock, logger, metrics});
@@ -113,8 +112,6 @@ async function publishDraft({registry}: Platform, stream: Stream, seen: Imported
   const definition = current === undefined ? added : mergeDraft(current, added);
   if (definition !== current) await registry.publish({stream: stream.name, definition, author: OWNER, reason: 'imported'});
 }
-
-const encodeEvent = (event: Event): Uint8Array => (event.kind === 'exposure' ? encodeExposure(event) : encodeOutcome(event));
 
 function importStream(name: string, partitions: number): Stream {
   if (!/^[a-z0-9][a-z0-9._-]{0,60}$/i.test(name)) {

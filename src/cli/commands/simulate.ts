@@ -21,7 +21,7 @@ export const simulateCommand: Command = {
       seed: whole(options, 'seed', DEMO_OPTIONS.seed),
     };
     const stream = await openSimulation(platform, simulation);
-    const planned = planSimulation(platform, stream, simulation);
+    const planned = await planSimulation(platform, stream, simulation);
     const progress = openProgress(io);
     const {sent, events} = await sendSimulation(platform, {
       stream,
