@@ -1,0 +1,101 @@
+import fc from 'fast-check';
+import {describe, expect, test} from 'vitest';
+import {durationMs, epochMs} from '../../src/core/units.ts';
+import {attribute} from '../../src/worker/attribution.ts';
+import {DuplicateHints} from '../../src/worker/duplicate-hints.ts';
+import type {CachedExposure} from '../../src/worker/exposure-cache.ts';
+import {ProvisionalCell} from '../../src/worker/provisional-cell.ts';
+import {ProvisionalSlices} from '../../src/worker/provisional-slices.ts';
+import {simVersions, viewsAt} from '../../src/simulate/faults/sim-experiments.ts';
+import {outcome, T0} from './worker-world.ts';
+
+const VIEWS = new Map(viewsAt(simVersions(T0, epochMs(T0 + 5_000)), epochMs(T0 + 9_000)).map(view => [view.experiment, view]));
+const AT = {logEpoch: 1, partition: 0, lastOffset: 9n};
+
+const exposed = (changes: Partial<CachedExposure> = {}): CachedExposure => ({
+  experiment: 'split', phase: 1, variant: 'c', eventTs: T0, eventId: '00', isCrossover: false, ...changes,
+});
+
+const whereIs = (...args: Parameters<typeof attribute>): string[] =>
+  attribute(...args).attributions.map(({view, phase, variant}) => `${view.experiment} ${phase} ${variant}`);
+
+describe('provisional attribution', () => {
+  test.each([
+    ['to the unit\'s exposure at the very time', [exposed()], 0, ['split 1 c']],
+    ['not before the exposure', [exposed({eventTs: epochMs(T0 + 1)})], 0, []],
+    ['to the highest phase reached', [exposed(), exposed({phase: 2, variant: 't', eventTs: epochMs(T0 + 1)})], 1, ['split 2 t']],
+    ['not for a crossover', [exposed({isCrossover: true})], 1, []],
+    ['not to an earlier phase when the highest is a crossover', [exposed(), exposed({phase: 2, isCrossover: true})], 1, []],
+  ])('%s', (_, exposures, afterMs, expected) => {
+    expect(whereIs(outcome('u', epochMs(T0 + afterMs)), exposures, VIEWS)).toEqual(expected);
+  });
+
+  test('paired goes by the hint alone, into the phase valid then, for known variants only', () => {
+    expect(whereIs(outcome('u', T0, {variantHint: {paired: 't'}}), [], VIEWS)).toEqual(['paired 1 t']);
+    expect(whereIs(outcome('u', T0, {variantHint: {paired: 'x'}}), [], VIEWS)).toEqual([]);
+  });
+
+  test('a unit nobody looked up is taken by its hint, and said to be', () => {
+    const found = attribute(outcome('u', T0, {variantHint: {split: 't'}}), undefined, VIEWS);
+    expect(found.isUnjoined).toBe(true);
+    expect(found.attributions).toMatchObject([{phase: 1, variant: 't'}]);
+  });
+});
+
+describe('provisional slices', () => {
+  test('two cells merged say what one cell would', () => {
+    const values = fc.array(fc.double({min: -1e6, max: 1e6, noNaN: true}), {minLength: 1, maxLength: 30});
+    fc.assert(
+      fc.property(values, values, (left, right) => {
+        const cellOf = (numbers: readonly number[]): ProvisionalCell => {
+          const cell = new ProvisionalCell();
+          for (const value of numbers) cell.add({value: value + 1e6, denominator: 1});
+          return cell;
+        };
+        const merged = cellOf(left);
+        merged.merge(cellOf(right));
+        const whole = cellOf([...left, ...right]);
+        expect(merged.n).toBe(whole.n);
+        expect([merged.min, merged.max, merged.denominatorSum]).toEqual([whole.min, whole.max, whole.denominatorSum]);
+        expect(Math.abs(merged.m2 - whole.m2)).toBeLessThanOrEqual(1e-9 * Math.max(1, whole.m2) + 1e-3);
+        expect([...merged.histogram].sort()).toEqual([...whole.histogram].sort());
+      }),
+    );
+  });
+
+  test('are cumulative, given out only when changed, and dropped with their lateness', () => {
+    const slices = new ProvisionalSlices(durationMs(1_000), {keysMax: 100, keys: 0});
+    const add = (score: number): void => {
+      const event = outcome('u', T0, {measures: {score}});
+      slices.add(event, attribute(event, [exposed()], VIEWS).attributions);
+    };
+    add(1);
+    expect(slices.changed(AT).find(({metric}) => metric === 'score')).toMatchObject({n: 1, sum: 1, lastOffset: 9n});
+    slices.settle();
+    expect(slices.changed(AT)).toEqual([]);
+    add(3);
+    expect(slices.changed(AT).find(({metric}) => metric === 'score')).toMatchObject({n: 2, sum: 4, m2: 2});
+    slices.dropEndingBefore(epochMs(T0 + 1_000));
+    expect(slices.changed(AT)).not.toEqual([]);
+    slices.dropEndingBefore(epochMs(T0 + 1_001));
+    expect(slices.changed(AT)).toEqual([]);
+  });
+
+  test('beyond the cap keys are turned away whole: a slice that refused once takes no new key', () => {
+    const budget = {keysMax: 2, keys: 0};
+    const slices = new ProvisionalSlices(durationMs(1_000), budget);
+    const event = outcome('u', T0);
+    const {attributions} = attribute(event, [exposed()], VIEWS);
+    expect(slices.add(event, attributions)).toBe(1);
+    budget.keys = 0;
+    expect(slices.add(event, attributions)).toBe(1);
+    expect(slices.changed(AT).map(({n}) => n)).toEqual([2, 2]);
+  });
+});
+
+test('duplicate hints remember at least half of their limit and never more than all', () => {
+  const hints = new DuplicateHints(100);
+  for (let id = 0n; id < 1_000n; id++) expect(hints.seen(id)).toBe(false);
+  expect(hints.size).toBeLessThanOrEqual(100);
+  for (let id = 999n; id > 950n; id--) expect(hints.seen(id)).toBe(true);
+});
