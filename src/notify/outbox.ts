@@ -45,6 +45,7 @@ export class Outbox {
   readonly #metrics: Metrics;
   readonly #health: ChannelHealth;
   readonly #inFlight = new Set<string>();
+  readonly #rounds = new Map<string, Promise<unknown>>();
   readonly #sleepers = new Set<AbortController>();
   #restored: Promise<void> | null = null;
   #enqueued: Promise<unknown> = Promise.resolve();
@@ -83,11 +84,8 @@ export class Outbox {
   /** Attempts what is due now, of one channel or of all, and writes each result. */
   async runDue(channel?: string): Promise<RunSummary> {
     await this.#restore();
-    const waiting = await this.#waiting(channel);
-    const now = this.#clock.now();
-    const due = waiting.filter(row => (dueAt(row) ?? Infinity) <= now && this.#health.holdUntil(row.channel) <= now && !this.#inFlight.has(row.delivery_id));
-    const results = await Promise.all([...this.#channels.values()].map(one => this.#drain(one, due.filter(row => row.channel === one.name))));
-    const attempts = results.flat();
+    const channels = [...this.#channels.values()].filter(one => channel === undefined || one.name === channel);
+    const attempts = (await Promise.all(channels.map(one => this.#oneAtATime(one)))).flat();
     const delivered = attempts.filter(outcome => outcome === 'delivered').length;
     return {attempted: attempts.length, delivered, failed: attempts.length - delivered, nextDueAt: await this.#nextDueAt(channel)};
   }
@@ -145,6 +143,18 @@ export class Outbox {
     return times.reduce<EpochMs | null>((first, at) => (first === null || at < first ? at : first), null);
   }
 
+  /** Rounds of a channel never overlap: a second one would read rows whose result is not yet written. */
+  #oneAtATime(channel: Channel): Promise<DeliveryResult['outcome'][]> {
+    const round = (this.#rounds.get(channel.name) ?? Promise.resolve()).then(async () => {
+      const waiting = await this.#waiting(channel.name);
+      const now = this.#clock.now();
+      if (this.#health.holdUntil(channel.name) > now) return [];
+      return this.#drain(channel, waiting.filter(row => (dueAt(row) ?? Infinity) <= now));
+    });
+    this.#rounds.set(channel.name, round.catch(() => undefined));
+    return round;
+  }
+
   /** A few at a time; stops when the receiver asks for a rest or the channel is disabled. */
   async #drain(channel: Channel, rows: readonly DeliveryRow[]): Promise<DeliveryResult['outcome'][]> {
     const queue = [...rows];
@@ -152,7 +162,7 @@ export class Outbox {
     const worker = async (): Promise<void> => {
       for (let row = queue.shift(); row !== undefined; row = queue.shift()) {
         const outcome = await this.#attempt(channel, row);
-        if (outcome !== null) outcomes.push(outcome);
+        outcomes.push(outcome);
         if (outcome === 'gone' || this.#health.holdUntil(channel.name) > this.#clock.now()) queue.length = 0;
       }
     };
@@ -160,9 +170,8 @@ export class Outbox {
     return outcomes;
   }
 
-  /** POST, then the row that says so. Null when another run has it. */
-  async #attempt(channel: Channel, row: DeliveryRow): Promise<DeliveryResult['outcome'] | null> {
-    if (this.#inFlight.has(row.delivery_id)) return null;
+  /** POST, then the row that says so. */
+  async #attempt(channel: Channel, row: DeliveryRow): Promise<DeliveryResult['outcome']> {
     this.#inFlight.add(row.delivery_id);
     try {
       const message = {deliveryId: row.delivery_id, body: row.body, contentType: row.content_type};

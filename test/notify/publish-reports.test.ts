@@ -31,8 +31,9 @@ const rolledBack = {decision: 'roll_back', previous_decision: 'keep_running', re
 
 describe('a change of decision', () => {
   test('is announced once per webhook that wants it, however often it is published', async () => {
-    const {store, open} = await setup([makeVerdict(rolledBack), harmedLatency(rolledBack)]);
+    const {store, open, clock} = await setup([makeVerdict(rolledBack), harmedLatency(rolledBack)]);
     const first = await open().publishChanges('live');
+    clock.set(clock.now() + 60_000);
     expect(first.queued).toHaveLength(2);
     expect(await open().publishChanges('live')).toEqual({queued: [], known: first.queued});
     const rows = await store.deliveries({states: [], limit: 9});
@@ -82,9 +83,10 @@ describe('a change of decision', () => {
 
 describe('a digest', () => {
   test('is one delivery per webhook and scheduled time', async () => {
-    const {open} = await setup([makeVerdict()]);
+    const {open, clock} = await setup([makeVerdict()]);
     const morning = epochMs(Date.parse('2026-11-21T08:00:00.000Z'));
     expect((await open().publishDigest('live', morning)).queued).toHaveLength(2);
+    clock.set(clock.now() + 60_000);
     expect((await open().publishDigest('live', morning)).known).toHaveLength(2);
     expect((await open().publishDigest('live', epochMs(morning + 86_400_000))).queued).toHaveLength(2);
   });
