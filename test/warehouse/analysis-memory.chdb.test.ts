@@ -1,0 +1,77 @@
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import type {Metric} from '../../src/core/experiment.ts';
+import {epochMs} from '../../src/core/units.ts';
+import {openMemoryWarehouse} from '../../src/warehouse/memory/memory-warehouse.ts';
+import type {AnalysisScope, Warehouse} from '../../src/warehouse/warehouse.ts';
+import {chdbSkipReason} from '../helpers/chdb-engine.ts';
+import {METRICS, metric, randomHistory, T0, testStream, versionsOf, viewOf} from './closing-histories.ts';
+import {type ChdbWarehouse, openChdbWarehouse} from './closing-warehouse.ts';
+
+const skipReason = await chdbSkipReason();
+const VALUE: Metric = metric({key: 'score', measure: 'score', attributionMs: 20_000});
+
+describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain loops', () => {
+  let harness: ChdbWarehouse;
+  beforeAll(async () => {
+    harness = await openChdbWarehouse();
+  });
+  afterAll(() => harness?.close());
+
+  test.each([11, 12, 13])('random history %i', async seed => {
+    const stream = testStream(`a${seed}`);
+    const history = randomHistory(stream, seed);
+    const split = viewOf({stream: stream.name, experiment: 'x', phaseStarts: [T0 - 1_000, T0 + 40_000]});
+    const paired = viewOf({stream: stream.name, experiment: 'p', design: 'paired', phaseStarts: [T0 - 1_000, T0 + 70_000]});
+    const memory: Warehouse = openMemoryWarehouse();
+    for (const warehouse of [memory, harness.warehouse]) {
+      await warehouse.mirrorStream(stream);
+      await warehouse.mirrorVersions([split, paired].flatMap(versionsOf));
+      await warehouse.insertFacts(history.batch());
+    }
+    for (const view of [split, paired]) {
+      for (const cut of [epochMs(T0 + 60_000), epochMs(T0 + 400_000)]) {
+        const about = {stream: stream.name, view, cut};
+        const phase = await harness.warehouse.newestPhase(about);
+        expect(phase).toBe(await memory.newestPhase(about));
+        for (const scope of [1, 2].map((of): AnalysisScope => ({...about, phase: of}))) await compareScope(memory, harness.warehouse, scope);
+      }
+    }
+    expect(await harness.warehouse.offsetsUnder(stream.name, epochMs(T0 + 60_000))).toEqual(await memory.offsetsUnder(stream.name, epochMs(T0 + 60_000)));
+    expect(await harness.warehouse.measuresSeen(stream.name, 'x')).toEqual(await memory.measuresSeen(stream.name, 'x'));
+  }, 120_000);
+
+  test('the SQL of a metric can be run and gives its sums', async () => {
+    const stream = testStream('explain');
+    const view = viewOf({stream: stream.name, experiment: 'x', phaseStarts: [T0 - 1_000, T0 + 40_000]});
+    await harness.warehouse.mirrorVersions(versionsOf(view));
+    await harness.warehouse.insertFacts(randomHistory(stream, 3).batch());
+    const scope = {stream: stream.name, view, phase: 1, cut: epochMs(T0 + 400_000)};
+    for (const one of [...METRICS, metric({key: 'p95', aggregate: 'p95', measure: 'score'})]) {
+      const rows = await harness.sql.select<{variant: string; outcomes: string}>(harness.warehouse.explainSql(scope, one));
+      const totals = await harness.warehouse.armTotals(scope, one);
+      const withData = totals.filter(({outcomes}) => outcomes > 0);
+      expect(rows.map(({variant, outcomes}) => [variant, Number(outcomes)])).toEqual(withData.map(({variant, outcomes}) => [variant, outcomes]));
+    }
+  });
+});
+
+async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisScope): Promise<void> {
+  const {outcomesUnattributed: _, ...counts} = await sql.exposureCounts(scope);
+  expect(await memory.exposureCounts(scope)).toMatchObject(counts);
+  for (const one of [VALUE, ...METRICS]) {
+    expect(await sql.armTotals(scope, one)).toEqual((await memory.armTotals(scope, one)).map(arm => ({...arm, min: plusZero(arm.min), max: plusZero(arm.max)})));
+  }
+  expect(await sql.valueGroups(scope, VALUE, 'outcome')).toEqual(await memory.valueGroups(scope, VALUE, 'outcome'));
+  const unitsIn = (groups: Awaited<ReturnType<Warehouse['valueGroups']>>) => groups.flatMap(({counts}) => Object.values(counts)).reduce((x, y) => x + y, 0);
+  const totals = await sql.armTotals(scope, VALUE);
+  const unitGroups = await sql.valueGroups(scope, VALUE, 'unit');
+  expect(unitsIn(unitGroups)).toBe(totals.reduce((sum, {unitsWithOutcome}) => sum + unitsWithOutcome, 0));
+  expect(unitGroups.map(({value}) => value)).toEqual(unitGroups.map(({value}) => value).sort((x, y) => x - y));
+  const arms = {control: 'v1', variant: 'v2'};
+  const [a, b] = [await sql.pairGroups(scope, VALUE, arms), await memory.pairGroups(scope, VALUE, arms)];
+  expect([a.pairs, a.itemsControl, a.itemsVariant, a.itemsEither]).toEqual([b.pairs, b.itemsControl, b.itemsVariant, b.itemsEither]);
+  expect(a.differences.reduce((sum, {count}) => sum + count, 0)).toBe(a.pairs);
+  expect(a.sumControl).toBeCloseTo(b.sumControl, 0);
+}
+
+const plusZero = (value: number | null): number | null => (value === null ? null : value + 0);
