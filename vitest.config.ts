@@ -3,6 +3,7 @@ import {defineConfig} from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    globalSetup: ['test/helpers/kafka-global.ts'],
     // A chDB engine keeps about 300 MB and one data directory has one owner, so
     // each file gets a process of its own and two run at once at most.
     pool: 'forks',
