@@ -118,7 +118,7 @@ export const emptyRow = (overrides: Partial<Verdict> = {}): Verdict => {
   return makeVerdict({
     test: null, n_control: 0, n_variant: 0, mean_control: null, mean_variant: null, sd_control: null, sd_variant: null, effect_absolute: null, effect_relative: null,
     ci_low: null, ci_high: null, p_value: null, p_value_adjusted: null, p_value_always_valid: null, cs_low: null, cs_high: null, srm_p_value: null,
-    decision: 'no_data', previous_decision: null, data_from: null, data_to: null, arms: [makeArm('v1', nothing), makeArm('v2', nothing)],
+    decision: 'no_data', previous_decision: null, reasons: ['arm_empty_control', 'arm_empty_variant'], data_from: null, data_to: null, arms: [makeArm('v1', nothing), makeArm('v2', nothing)],
     tests: [{test: 'welch-t', status: 'not-computable', reason: 'insufficient_data'}],
     health: {
       srm: {status: 'not-computable', p_value: null, observed: {}, weights: null, reason: 'insufficient_data'},
