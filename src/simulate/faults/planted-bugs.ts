@@ -37,9 +37,11 @@ export function plantedBug(name: BugName, place: PlaceOutcome): Bug {
       return {wrapWarehouse: acknowledgeTooSoon};
     case 'incremental-sums': {
       // Every inserted copy adds to the sums, as a running total would.
-      let copies = 0;
-      const seen = new WeakMap<object, number>();
-      const numberOf = (fact: object): number => seen.get(fact) ?? (seen.set(fact, ++copies), copies);
+      const numbers = new Map<object, number>();
+      const numberOf = (fact: object): number => {
+        if (!numbers.has(fact)) numbers.set(fact, numbers.size);
+        return numbers.get(fact) ?? 0;
+      };
       return {warehouseOptions: {identityOf: fact => String(numberOf(fact))}};
     }
     case 'token-from-first-offset':
