@@ -58,7 +58,7 @@ export function planImport(files: readonly ImportFile[]): ImportPlan {
 }
 
 function experimentOf(map: ImportMap, seen: ReadonlySet<string>): ImportedExperiment {
-  const hashed = 'hash' in map.variant ? map.variant.hash.variants : null;
+  const hashed = 'hash' in map.variant ? Object.fromEntries(map.variant.hash.variants) : null;
   const weights = map.weights ?? hashed;
   const variants = new Set([...(hashed === null ? [] : Object.keys(hashed)), ...(weights === null ? [] : Object.keys(weights)), ...[...seen].sort()]);
   if (map.control !== null) variants.add(map.control);

@@ -1,4 +1,4 @@
-import {parseDocument} from 'yaml';
+import {isMap as isYamlMap, parseDocument} from 'yaml';
 import {AssayError, messageOf} from '../core/errors.ts';
 import type {Design} from '../core/experiment.ts';
 import {OUTCOME_STATUSES, type OutcomeStatus} from '../core/events.ts';
@@ -30,7 +30,8 @@ export type CellSource = {readonly column: string} | {readonly template: string}
 export type VariantSource =
   | {readonly value: string}
   | {readonly column: string; readonly map: Readonly<Record<string, string>> | null}
-  | {readonly hash: {readonly salt: string; readonly variants: Readonly<Record<string, number>>}};
+  /** Slots by variant in the written order, which decides whose slot is whose. */
+  | {readonly hash: {readonly salt: string; readonly variants: readonly (readonly [variant: string, slots: number])[]}};
 
 const KEYS = ['source', 'event_time', 'arrival_time', 'unit_id', 'item_id', 'session_id', 'experiment', 'variant', 'design', 'measures', 'attributes', 'status', 'emit', 'where', 'control', 'weights'];
 
@@ -44,7 +45,8 @@ export function parseImportMap(text: string, name: string): ImportMap {
     throw new AssayError('ASSAY_CONFIG_INVALID', `the import map ${name} is wrong: ${problems.join('; ')}`);
   };
   if (document.errors.length > 0) fail(document.errors.map(messageOf));
-  const reader = new MapReader(document.toJS() as unknown);
+  const slots = document.getIn(['variant', 'hash', 'variants']);
+  const reader = new MapReader(document.toJS() as unknown, isYamlMap(slots) ? slots.items.map(({key}) => String(key)) : []);
   const map = reader.map();
   if (reader.errors.length > 0) fail(reader.errors);
   return map;
@@ -55,8 +57,11 @@ type Fields = Readonly<Record<string, unknown>>;
 class MapReader {
   readonly errors: string[] = [];
   readonly #root: Fields;
+  /** An object would put variants that look like numbers first. */
+  readonly #hashOrder: readonly string[];
 
-  constructor(root: unknown) {
+  constructor(root: unknown, hashOrder: readonly string[]) {
+    this.#hashOrder = hashOrder;
     this.#root = isMap(root) ? root : {};
     if (!isMap(root)) this.errors.push(`must be a map of keys and values, got ${kindOf(root)}`);
     for (const key of Object.keys(this.#root)) {
@@ -106,7 +111,9 @@ class MapReader {
     if (total > 10_000 || Object.values(variants).some(w => !Number.isInteger(w))) {
       this.errors.push(`variant.hash.variants must be whole numbers of 10000 slots that add up to at most 10000, got ${total}`);
     }
-    return {hash: {salt: this.#text(hash['salt'], 'variant.hash.salt'), variants}};
+    const order = this.#hashOrder.length > 0 ? this.#hashOrder : Object.keys(variants);
+    const inOrder = order.map(variant => [variant, variants[variant] ?? 0] as const);
+    return {hash: {salt: this.#text(hash['salt'], 'variant.hash.salt'), variants: inOrder}};
   }
 
   #time(value: unknown, path: string): TimeColumn {

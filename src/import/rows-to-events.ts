@@ -20,6 +20,8 @@ export type MappedRows = {
 
 /** How many wrong rows an error lists before it only counts them. */
 const PROBLEMS_SHOWN = 3;
+const COLUMNS_SHOWN = 50;
+const PLACEHOLDER = /\$\{([^}]+)\}/g;
 
 /**
  * Rows → events with their own event time. Ids are made from the event time and a hash of
@@ -58,24 +60,33 @@ export function rowsToEvents(file: RowFile, map: ImportMap): MappedRows {
 }
 
 function checkColumns(file: RowFile, map: ImportMap): void {
-  const first = file.rows[0];
-  if (first === undefined || map.format !== 'csv') return;
+  const [first] = file.rows;
+  if (first === undefined) return;
+  // Lines of NDJSON may leave members out; one that no line has is a slip of the pen.
+  const known = new Set<string>();
+  for (const row of map.format === 'csv' ? [first] : file.rows) for (const column of Object.keys(row)) known.add(column);
   const wanted = [
     map.eventTime.column,
     map.arrivalTime?.column,
-    ...[map.unitId, map.itemId, map.sessionId].map(source => (source !== null && 'column' in source ? source.column : undefined)),
+    ...[map.unitId, map.itemId, map.sessionId].flatMap(columnsOf),
     'column' in map.variant ? map.variant.column : undefined,
     ...Object.values(map.measures),
     ...Object.values(map.attributes),
     map.status?.column,
     map.where?.column,
   ];
-  const missing = [...new Set(wanted)].filter(column => column !== undefined && !(column in first));
+  const missing = [...new Set(wanted)].filter(column => column !== undefined && !known.has(column));
   if (missing.length === 0) return;
   throw new AssayError(
     'ASSAY_INPUT_UNREADABLE',
-    `${file.name} has no column ${missing.join(', ')}; its columns are ${Object.keys(first).join(', ')}`,
+    `${file.name} has no column ${missing.join(', ')}; its columns are ${[...known].slice(0, COLUMNS_SHOWN).join(', ')}`,
   );
+}
+
+function columnsOf(source: CellSource | null): string[] {
+  if (source === null) return [];
+  if ('column' in source) return [source.column];
+  return [...source.template.matchAll(PLACEHOLDER)].flatMap(([, name]) => (name === undefined || name === 'row' ? [] : [name]));
 }
 
 type RowAt = {readonly row: Row; readonly index: number};
@@ -115,11 +126,11 @@ function mapRow(file: RowFile, map: ImportMap, at: RowAt): {events: ImportedEven
   return {events, variant};
 }
 
-const cell = (row: Row, column: string): string => row[column] ?? '';
+const cell = (row: Row, column: string): string => (Object.hasOwn(row, column) ? (row[column] ?? '') : '');
 
 function cellOf({row, index}: RowAt, source: CellSource): string {
   if ('column' in source) return cell(row, source.column).trim();
-  return source.template.replaceAll(/\$\{([^}]+)\}/g, (_, name: string) => (name === 'row' ? String(index) : cell(row, name)));
+  return source.template.replaceAll(PLACEHOLDER, (_, name: string) => (name === 'row' ? String(index) : cell(row, name)));
 }
 
 const timeOf = (row: Row, time: TimeColumn): EpochMs | null => parseTime(cell(row, time.column), time.format);
@@ -129,11 +140,11 @@ function variantOf(row: Row, source: VariantSource, unitId: string): string | nu
   if ('value' in source) return source.value;
   if ('column' in source) {
     const value = cell(row, source.column).trim();
-    return (source.map === null ? value : source.map[value]) || null;
+    return (source.map === null ? value : Object.hasOwn(source.map, value) ? source.map[value] : '') || null;
   }
   const slot = createHash('sha256').update(`${source.hash.salt}:${unitId}`).digest().readUInt32BE(0) % 10_000;
   let edge = 0;
-  for (const [variant, width] of Object.entries(source.hash.variants)) {
+  for (const [variant, width] of source.hash.variants) {
     edge += width;
     if (slot < edge) return variant;
   }
@@ -160,5 +171,6 @@ function attributesOf(row: Row, map: ImportMap): Record<string, string> {
 function statusOf(row: Row, map: ImportMap): OutcomeStatus | null {
   if (map.status === null) return 'ok';
   const value = cell(row, map.status.column).trim();
-  return map.status.map[value] ?? (OUTCOME_STATUSES.includes(value as OutcomeStatus) ? (value as OutcomeStatus) : null);
+  if (Object.hasOwn(map.status.map, value)) return map.status.map[value] ?? null;
+  return OUTCOME_STATUSES.includes(value as OutcomeStatus) ? (value as OutcomeStatus) : null;
 }

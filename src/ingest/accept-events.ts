@@ -1,3 +1,4 @@
+import {checkEvent} from '../avro/check-event.ts';
 import {checkShape} from '../avro/shape.ts';
 import {AssayError, messageOf} from '../core/errors.ts';
 import type {Event} from '../core/events.ts';
@@ -17,6 +18,8 @@ export type DoorOptions = {
   readonly encode: (event: Event) => Uint8Array;
   readonly context: ParseContext;
   readonly metrics: Metrics;
+  /** Older events would become dead letters; null (the default) leaves their age to the worker. */
+  readonly maxAgeMs?: number | null;
 };
 
 /** The log is slow or away: the caller should come back after `retryAfterSeconds`. */
@@ -54,7 +57,7 @@ export class EventDoor {
     const records: {key: string; value: Uint8Array}[] = [];
     for (const [index, value] of values.entries()) {
       const parsed = parseEvent(value, this.#options.context);
-      const problems = parsed.ok ? shapeProblems(parsed.event) : parsed.problems;
+      const problems = parsed.ok ? this.#problemsOf(parsed.event) : parsed.problems;
       if (parsed.ok && problems.length === 0) {
         const bytes = this.#options.encode(parsed.event);
         if (bytes.length <= LIMITS.eventBytesMax) {
@@ -69,6 +72,17 @@ export class EventDoor {
     this.#options.metrics.count('assay_ingest_events_total', records.length);
     if (errors.length > 0) this.#options.metrics.count('assay_ingest_refused_events_total', values.length - records.length);
     return {accepted: records.length, errors};
+  }
+
+  /** What a worker would refuse is named now: a dead letter tells its sender nothing. */
+  #problemsOf(event: Event): FieldProblem[] {
+    const now = this.#options.context.clock.now();
+    const arrival = {appendTs: now, arrivalTs: now, maxAgeMs: this.#options.maxAgeMs ?? null};
+    const problem = checkShape(event) ?? checkEvent(event, arrival);
+    if (problem === null) return [];
+    // Messages of these checks begin with the field.
+    const at = problem.message.indexOf(': ');
+    return [{field: problem.message.slice(0, at), message: problem.message.slice(at + 2)}];
   }
 
   async #append(records: readonly {key: string; value: Uint8Array}[]): Promise<void> {
@@ -95,9 +109,4 @@ export class EventDoor {
       clearTimeout(timer);
     }
   }
-}
-
-function shapeProblems(event: Event): FieldProblem[] {
-  const problem = checkShape(event);
-  return problem === null ? [] : [{field: '', message: problem.message}];
 }

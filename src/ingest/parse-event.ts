@@ -1,4 +1,4 @@
-import {makeEventId, parseEventId} from '../avro/event-id.ts';
+import {isUuidV7, makeEventId, parseEventId} from '../avro/event-id.ts';
 import type {Clock} from '../core/clock.ts';
 import {type Event, type EventId, OUTCOME_STATUSES} from '../core/events.ts';
 import type {Rng} from '../core/rng.ts';
@@ -17,6 +17,11 @@ export type ParseContext = {
   readonly currentPhase: (experiment: string) => {readonly phase: number; readonly version: number} | undefined;
 };
 
+/** Avro's int. */
+const INT_MAX = 2 ** 31 - 1;
+/** The last millisecond that ClickHouse's DateTime64(3) can hold: 2299-12-31T23:59:59.999Z. */
+const EVENT_TS_MAX = 10_413_791_999_999;
+
 const EXPOSURE_FIELDS = ['type', 'event_id', 'experiment', 'variant', 'phase', 'unit_id', 'event_ts', 'config_version', 'reason', 'item_id', 'session_id', 'sample_rate', 'trace_id', 'attributes'];
 const OUTCOME_FIELDS = ['type', 'event_id', 'unit_id', 'event_ts', 'item_id', 'variant_hint', 'measures', 'status', 'sample_rate', 'trace_id', 'attributes'];
 
@@ -31,14 +36,16 @@ export function parseEvent(value: unknown, context: ParseContext): ParsedEvent {
   }
   const fields = new Fields(value as Record<string, unknown>);
   const type = fields.choice('type', ['exposure', 'outcome'] as const, undefined);
+  // Without its type nothing else of an event can be judged.
+  if (fields.problems.length > 0) return {ok: false, problems: fields.problems};
   fields.allowOnly(type === 'outcome' ? OUTCOME_FIELDS : EXPOSURE_FIELDS);
   const eventTs = fields.time('event_ts', context.clock.now());
   const shared = {
     unitId: fields.text('unit_id'),
     eventTs,
-    eventId: fields.eventId('event_id', () => makeEventId(epochMs(Math.max(0, eventTs)), context.rng.bytes(10))),
+    eventId: fields.eventId('event_id', () => makeEventId(eventTs, context.rng.bytes(10))),
     itemId: fields.optionalText('item_id'),
-    sampleRate: fields.number('sample_rate', 1),
+    sampleRate: fields.share('sample_rate', 1),
     traceId: fields.optionalText('trace_id') ?? '',
     attributes: fields.textMap('attributes'),
   };
@@ -55,8 +62,8 @@ function exposureOf(fields: Fields, shared: Shared, context: ParseContext): Even
     kind: 'exposure',
     experiment,
     variant: fields.text('variant'),
-    phase: fields.number('phase', current?.phase ?? 1),
-    configVersion: fields.number('config_version', current?.version ?? 1),
+    phase: fields.whole('phase', current?.phase ?? 1, 1),
+    configVersion: fields.whole('config_version', current?.version ?? 1, 0),
     reason: fields.choice('reason', ['assigned', 'override', 'fallback'] as const, 'assigned'),
     sessionId: fields.optionalText('session_id'),
     ...shared,
@@ -99,9 +106,15 @@ class Fields {
     return typeof value === 'string' ? value : this.#wrong(name, 'text or null', null);
   }
 
-  number(name: string, otherwise: number): number {
+  share(name: string, otherwise: number): number {
     const value = this.#values[name] ?? otherwise;
-    return typeof value === 'number' ? value : this.#wrong(name, 'a number', otherwise);
+    return typeof value === 'number' && value > 0 && value <= 1 ? value : this.#wrong(name, 'a number above 0 and at most 1', otherwise);
+  }
+
+  whole(name: string, otherwise: number, min: number): number {
+    const value = this.#values[name] ?? otherwise;
+    const isRight = typeof value === 'number' && Number.isInteger(value) && value >= min && value <= INT_MAX;
+    return isRight ? value : this.#wrong(name, `a whole number from ${min}`, otherwise);
   }
 
   choice<T extends string>(name: string, choices: readonly T[], otherwise: T | undefined): T {
@@ -111,16 +124,16 @@ class Fields {
 
   time(name: string, otherwise: EpochMs): EpochMs {
     const value = this.#values[name] ?? otherwise;
-    const ms = typeof value === 'string' ? Date.parse(value) : value;
-    if (typeof ms === 'number' && Number.isFinite(ms) && Math.abs(ms) < 8.64e15) return epochMs(Math.floor(ms));
-    return this.#wrong(name, 'milliseconds since 1970 or an ISO 8601 time', otherwise);
+    const ms = typeof value === 'string' ? isoMs(value) : value;
+    if (typeof ms === 'number' && ms >= 0 && ms <= EVENT_TS_MAX) return epochMs(Math.floor(ms));
+    return this.#wrong(name, 'milliseconds since 1970 or an ISO 8601 time, before the year 2300', otherwise);
   }
 
   eventId(name: string, make: () => EventId): EventId {
     const value = this.#values[name];
     if (value === undefined || value === null) return make();
     const id = typeof value === 'string' ? parseEventId(value) : undefined;
-    return id ?? this.#wrong(name, 'a UUIDv7 such as 0190b0f6-7c1e-7c3a-8f00-1b2c3d4e5f60', make());
+    return id !== undefined && isUuidV7(id) ? id : this.#wrong(name, 'a UUIDv7 such as 0190b0f6-7c1e-7c3a-8f00-1b2c3d4e5f60', make());
   }
 
   textMap(name: string): Record<string, string> {
@@ -149,6 +162,16 @@ class Fields {
   #problem(field: string, message: string): void {
     this.problems.push({field, message});
   }
+}
+
+const ISO = /^\d{4}-\d{2}-\d{2}(?:[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?(Z|[+-]\d{2}:?\d{2})?$/i;
+
+/** NaN when it is no ISO 8601 time. UTC where no zone is given, wherever this process runs. */
+function isoMs(text: string): number {
+  const match = ISO.exec(text);
+  if (match === null) return Number.NaN;
+  const isZoned = match[1] !== undefined || text.length === 10;
+  return Date.parse(`${text.replace(' ', 'T')}${isZoned ? '' : 'Z'}`);
 }
 
 function kindOf(value: unknown): string {
