@@ -90,18 +90,17 @@ export class AppendLane {
 
   /** As much of the queue, in order, as fits into one request with one batch per partition. */
   #takePieces(): Piece[] {
-    const bytesOf = new Map<number, number>();
+    const filled = new Map<number, {bytes: number; records: number}>();
     const pieces: Piece[] = [];
-    let count = 0;
     for (const waiting of this.#queue) {
       const from = waiting.positions.length;
       let to = from;
-      for (const {partition, bytes} of waiting.messages.slice(from)) {
-        const sum = (bytesOf.get(partition) ?? 0) + bytes;
-        if (sum > KAFKA_LIMITS.sendBytesMax || count === KAFKA_LIMITS.sendRecordsMax) break;
-        bytesOf.set(partition, sum);
-        count++;
-        to++;
+      for (; to < waiting.messages.length; to++) {
+        const {partition = 0, bytes = 0} = waiting.messages[to] ?? {};
+        const batch = filled.get(partition) ?? {bytes: 0, records: 0};
+        if (batch.bytes + bytes > KAFKA_LIMITS.sendBytesMax || batch.records === KAFKA_LIMITS.sendRecordsMax)
+          break;
+        filled.set(partition, {bytes: batch.bytes + bytes, records: batch.records + 1});
       }
       pieces.push({waiting, from, to});
       if (to < waiting.messages.length) break;

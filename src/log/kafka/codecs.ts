@@ -68,8 +68,12 @@ export const ZSTD: Codec = {
   },
 };
 
-/** For every client of kafkajs in this process. */
+let isRegistered = false;
+
+/** For every client of kafkajs in this process, once. */
 export function registerCodecs(): void {
+  if (isRegistered) return;
+  isRegistered = true;
   const {CompressionCodecs, CompressionTypes} = kafkajs;
   CompressionCodecs[CompressionTypes.GZIP] = () => GZIP;
   CompressionCodecs[CompressionTypes.Snappy] = () => SNAPPY;
