@@ -12,7 +12,10 @@ export type WorkerState = {
   readonly endOffsets: ReadonlyMap<number, bigint>;
   readonly isHeld: boolean;
   readonly keys: number;
+  readonly inFlight: InFlight;
 };
+
+export type InFlight = {readonly bytes: number; readonly since: EpochMs | undefined};
 
 /** What an operator sees of one worker. Gauges move once a second, counters as things happen. */
 export class WorkerGauges {
@@ -29,8 +32,8 @@ export class WorkerGauges {
     if (state.now - this.#shownAt < GAUGES_EVERY_MS) return;
     this.#shownAt = state.now;
     const {metrics, stream} = this.#options;
-    let bytes = 0;
-    let oldest = state.now;
+    let {bytes} = state.inFlight;
+    let oldest = state.inFlight.since ?? state.now;
     for (const work of state.works.values()) {
       bytes += work.pendingBytes;
       oldest = work.pendingSince !== undefined && work.pendingSince < oldest ? work.pendingSince : oldest;

@@ -12,7 +12,7 @@ import {rebuildProvisional} from './provisional-flush.ts';
 import {type KeyBudget, ProvisionalSlices} from './provisional-slices.ts';
 import {Ticker} from './ticker.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
-import {WorkerGauges} from './worker-gauges.ts';
+import {type InFlight, WorkerGauges} from './worker-gauges.ts';
 import {WORKER_METRICS} from './worker-metrics.ts';
 import type {WorkerEnd, WorkerOptions} from './worker-options.ts';
 
@@ -57,6 +57,8 @@ class Worker {
   #next: Promise<{readonly event: ConsumerEvent | undefined}> | undefined;
   #flushing: Promise<void> | undefined;
   #failure: {readonly error: unknown} | undefined;
+  /** What the flush under way holds: still in memory, not yet acknowledged. */
+  #inFlight: InFlight = NOTHING;
   #isSinkRefusing = false;
   #fencedCommits = 0;
   #lastFlushAt: number;
@@ -76,7 +78,7 @@ class Worker {
   }
 
   async run(): Promise<WorkerEnd> {
-    const {signal, logger, stream} = this.#options;
+    const {signal} = this.#options;
     try {
       while (!signal.aborted) await this.#turn();
       await this.#drain();
@@ -84,10 +86,19 @@ class Worker {
     } finally {
       this.#giveUp.abort();
       for (const work of this.#works.values()) work.revoke();
-      await this.#consumer.close().catch((error: unknown) => {
-        logger.warn('consumer not closed', {stream: stream.name, error: messageOf(error)});
-      });
+      await this.#leave();
     }
+  }
+
+  /** A consumer that hangs must not keep its worker from being rebuilt. */
+  async #leave(): Promise<void> {
+    const {clock, logger, stream} = this.#options;
+    const isClosed = new AbortController();
+    const closing = this.#consumer.close().catch((error: unknown) => {
+      logger.warn('consumer not closed', {stream: stream.name, error: messageOf(error)});
+    });
+    await Promise.race([closing, clock.sleep(LIMITS.shutdownDrainMsMax, isClosed.signal)]);
+    isClosed.abort();
   }
 
   async #turn(): Promise<void> {
@@ -104,7 +115,8 @@ class Worker {
     this.#gate.set(this.#works.keys(), partition => isHeld || this.#works.get(partition)?.cursor === undefined);
     const endOffsets = this.#consumer.endOffsets();
     this.#ticker.tickIdle(this.#works.values(), endOffsets, now);
-    this.#gauges.update({now, works: this.#works, endOffsets, isHeld, keys: this.#keyBudget.keys});
+    const {keys} = this.#keyBudget;
+    this.#gauges.update({now, works: this.#works, endOffsets, isHeld, keys, inFlight: this.#inFlight});
     if (isHeld) this.#lastEventAt = now;
     else this.#checkStall(endOffsets, now);
     await this.#yieldTurn(event === undefined);
@@ -217,6 +229,7 @@ class Worker {
 
   #startFlush(): void {
     const works = [...this.#works.values()];
+    this.#inFlight = inFlightOf(works);
     const parts = works.flatMap(work => work.takePending() ?? []);
     const context = {
       ...this.#options,
@@ -235,6 +248,7 @@ class Worker {
       })
       .finally(() => {
         this.#flushing = undefined;
+        this.#inFlight = NOTHING;
         this.#isSinkRefusing = false;
         this.#lastFlushAt = this.#options.clock.now();
       });
@@ -312,6 +326,17 @@ class Worker {
       },
     });
   }
+}
+
+const NOTHING: InFlight = {bytes: 0, since: undefined};
+
+function inFlightOf(works: readonly PartitionWork[]): InFlight {
+  let {bytes, since} = NOTHING;
+  for (const {pendingBytes, pendingSince} of works) {
+    bytes += pendingBytes;
+    if (pendingSince !== undefined && (since === undefined || pendingSince < since)) since = pendingSince;
+  }
+  return {bytes, since};
 }
 
 /** Values live only until the next event is asked for. */
