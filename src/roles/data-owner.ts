@@ -37,6 +37,8 @@ export type CommandRunner = (request: {
 const OWNER_FILE = 'owner.json';
 /** A forwarded command line; generous, yet a stranger cannot fill the memory. */
 const COMMAND_BYTES_MAX = 1024 * 1024;
+/** An empty frame this often: fetch gives up on a body that is silent for five minutes. */
+const HEARTBEAT_MS = 15_000;
 
 export class DataOwner {
   readonly directory: string;
@@ -63,10 +65,10 @@ export class DataOwner {
   }
 
   /** Starts to serve other commands; they are refused before this. */
-  async serve(run: CommandRunner): Promise<void> {
+  async serve(run: CommandRunner, heartbeatMs = HEARTBEAT_MS): Promise<void> {
     const token = randomBytes(24).toString('hex');
     const server = createHttpServer((request, response) => {
-      const work = this.#answer({request, response, token, run}).finally(() => this.#running.delete(work));
+      const work = this.#answer({request, response, token, run, heartbeatMs}).finally(() => this.#running.delete(work));
       this.#running.add(work);
     });
     await new Promise<void>((resolve, reject) => {
@@ -93,7 +95,8 @@ export class DataOwner {
     await new Promise<void>(resolve => this.#lock.close(() => resolve()));
   }
 
-  async #answer({request, response, token, run}: AnswerOptions): Promise<void> {
+  async #answer({request, response, token, run, heartbeatMs}: AnswerOptions): Promise<void> {
+    let heartbeat: NodeJS.Timeout | undefined;
     try {
       if (!isAuthorised(request, token)) return end(response, 401, 'the token of owner.json is missing or wrong');
       if (request.method !== 'POST' || request.url !== '/command') return end(response, 404, 'only POST /command is here');
@@ -104,11 +107,15 @@ export class DataOwner {
       const frame = (value: object): void => {
         if (!response.writableEnded) response.write(`${JSON.stringify(value)}\n`);
       };
+      response.flushHeaders();
+      heartbeat = setInterval(() => frame({}), heartbeatMs);
       const code = await run({argv, cwd, signal: aborter.signal, out: out => frame({out}), err: err => frame({err})});
       response.end(`${JSON.stringify({exit: code})}\n`);
     } catch (error) {
       if (response.headersSent) response.end(`${JSON.stringify({err: `${messageOf(error)}\n`})}\n${JSON.stringify({exit: 1})}\n`);
       else end(response, 400, messageOf(error));
+    } finally {
+      clearInterval(heartbeat);
     }
   }
 }
@@ -118,6 +125,7 @@ type AnswerOptions = {
   readonly response: ServerResponse;
   readonly token: string;
   readonly run: CommandRunner;
+  readonly heartbeatMs: number;
 };
 
 /** Who owns the directory; undefined when its owner has not said so yet or is gone. */
@@ -149,7 +157,7 @@ export async function forwardCommand(
       signal: io.signal,
     });
   } catch (error) {
-    if (io.signal.aborted) throw error;
+    if (io.signal.aborted) throw stopped();
     throw new OwnerGoneError(messageOf(error));
   }
   if (response.status === 401) throw new OwnerGoneError('another process answers on the owner’s port');
@@ -161,7 +169,7 @@ export async function forwardCommand(
 
 async function readFrames(
   body: ReadableStream<Uint8Array>,
-  io: {readonly out: (text: string) => void; readonly err: (text: string) => void},
+  io: {readonly out: (text: string) => void; readonly err: (text: string) => void; readonly signal: AbortSignal},
   owner: OwnerInfo,
 ): Promise<number> {
   const decoder = new TextDecoder();
@@ -178,10 +186,13 @@ async function readFrames(
       }
     }
   } catch (error) {
+    if (io.signal.aborted) throw stopped();
     throw new AssayError('ASSAY_DATA_DIR_OWNED', `process ${owner.pid} (${owner.role}) ended while it ran the command; run it again`, {cause: error});
   }
   throw new AssayError('ASSAY_DATA_DIR_OWNED', `process ${owner.pid} (${owner.role}) ended while it ran the command; run it again`);
 }
+
+const stopped = (): AssayError => new AssayError('ASSAY_USAGE', 'stopped before the command was done; run it again');
 
 function makeDirectory(directory: string): string {
   try {
