@@ -7,11 +7,12 @@ import {normal} from '../../src/stats/normal.ts';
 import {studentT} from '../../src/stats/student-t.ts';
 
 interface Jstat {
-  readonly normal: {readonly cdf: (z: number, mean: number, sd: number) => number};
+  readonly gammaln: (x: number) => number;
+  readonly normal: {readonly cdf: (z: number, mean: number, sd: number) => number; readonly inv: (p: number, mean: number, sd: number) => number};
   readonly studentt: {readonly cdf: (t: number, df: number) => number};
 }
 
-// jstat has no types; the product does not use it.
+// jstat has no types; the product uses its normal quantile where it was measured to be good (src/stats/library.ts).
 const {jStat} = createRequire(import.meta.url)('jstat') as {jStat: Jstat};
 
 // mpmath with 40 digits.
@@ -96,6 +97,49 @@ describe('jstat, for comparison', () => {
     expect(relativeError(jStat.normal.cdf(-8, 0, 1), 6.220960574271784e-16)).toBeGreaterThan(0.01);
     expect(jStat.normal.cdf(-8.5, 0, 1)).toBe(0);
     expect(relativeError(normal.cdf(-8.5), 9.479534822203318e-18)).toBeLessThan(1e-13);
+  });
+
+  // mpmath with 50 digits, over the whole range in which the product takes jstat's value.
+  it.each([
+    [0.0001, -3.7190164854556804],
+    [0.0002, -3.540083799206145],
+    [0.001, -3.0902323061678136],
+    [0.0005, -3.290526731491895],
+    [0.005, -2.575829303548901],
+    [0.01, -2.326347874040841],
+    [0.025, -1.9599639845400543],
+    [0.05, -1.6448536269514726],
+    [0.1, -1.2815515655446004],
+    [0.2, -0.8416212335729142],
+    [0.3, -0.5244005127080408],
+    [0.4, -0.2533471031357997],
+    [0.45, -0.12566134685507402],
+    [0.49, -0.025068908258711057],
+    [0.6, 0.2533471031357997],
+    [0.75, 0.6744897501960817],
+    [0.9, 1.2815515655446006],
+    [0.95, 1.6448536269514722],
+    [0.975, 1.9599639845400538],
+    [0.99, 2.3263478740408408],
+    [0.995, 2.5758293035489004],
+    [0.999, 3.090232306167813],
+    [0.9995, 3.290526731491926],
+    [0.9999, 3.7190164854557084],
+  ])('normal quantile of %d: 13 digits, and it is what the product returns', (p, expected) => {
+    expect(relativeError(jStat.normal.inv(p, 0, 1), expected)).toBeLessThan(1e-13);
+    expect(normal.quantile(p)).toBe(jStat.normal.inv(p, 0, 1));
+  });
+
+  it('normal quantile near 1/2 and far out: digits go, so the product takes others', () => {
+    expect(relativeError(jStat.normal.inv(0.4999999, 0, 1), -2.5066282747031066e-7)).toBeGreaterThan(1e-10);
+    expect(relativeError(normal.quantile(0.4999999), -2.5066282747031066e-7)).toBeLessThan(1e-14);
+    expect(relativeError(jStat.normal.inv(1e-10, 0, 1), -6.361340902404056)).toBeGreaterThan(1e-10);
+    expect(normal.quantile(0.5)).toBe(0);
+  });
+
+  it('log gamma: 12 digits of the value, but 2e-9 absolute at 1e6, which a difference of two cannot bear', () => {
+    expect(relativeError(jStat.gammaln(1_000_010), 12_815_642.724298192)).toBeLessThan(1e-12);
+    expect(Math.abs(jStat.gammaln(50) - 144.5657439463449)).toBeGreaterThan(1e-11);
   });
 
   it('t tail: good to 2e-9 on the near side, useless as 1 − cdf', () => {
