@@ -143,6 +143,7 @@ function answerError(error: unknown, at: {reply: FastifyReply; path: string; log
   }
   if (error instanceof AssayError && error.kind === 'input') return problem(at.reply, {status: 400, title: error.code, detail: error.message});
   const status = (error as {statusCode?: number}).statusCode ?? 500;
+  if (status === 413) return problem(at.reply, {status, title: 'The body is too large', detail: `a request may hold ${BODY_BYTES_MAX / 1024 / 1024} MiB; send fewer events at once`});
   if (status < 500) return problem(at.reply, {status, title: 'The request is wrong', detail: messageOf(error)});
   at.logger.error('request failed', {path: at.path, error: messageOf(error)});
   return problem(at.reply, {status: 500, title: 'Internal error', detail: 'the server log has the cause'});
