@@ -1,0 +1,253 @@
+import {mkdtemp, rm, writeFile} from 'node:fs/promises';
+import {tmpdir} from 'node:os';
+import {join} from 'node:path';
+import {setTimeout as sleep} from 'node:timers/promises';
+import {decodeRecord} from '../../avro/released.ts';
+import {Closer} from '../../closing/closer.ts';
+import {AssayError} from '../../core/errors.ts';
+import type {ExperimentView} from '../../core/experiment.ts';
+import {type Stream, streamTopic, workerGroup} from '../../core/streams.ts';
+import {durationMs, type EpochMs, epochMs} from '../../core/units.ts';
+import {parseDefinition, requireDefinition} from '../../experiment/definition.ts';
+import {currentOf} from '../../experiment/state.ts';
+import type {PlannedFault} from './planned-fault.ts';
+import {type Comparison, compare} from './compare.ts';
+import {FaultProxy} from './fault-proxy.ts';
+import type {Ground, RealPorts} from './ground.ts';
+import {PAIRED, type Planned, SERIAL_HEADER, SPLIT} from './history.ts';
+import {type Entry, judgeHistory} from './oracle.ts';
+import {OwnSql} from './own-sql.ts';
+import {Brokers, Proc, until} from './processes.ts';
+
+export const SLICE_MS = 10_000;
+export const LATENESS_MS = 5_000;
+export const SESSION_MS = 3_000;
+const BROKER_PORT = 23_092;
+const BATCH_RECORDS = 500;
+
+const METRICS = [
+  {key: 'score', measure: 'score', aggregate: 'mean', role: 'goal', direction: 'higher', dimensions: ['region']},
+  {key: 'errors', status: ['server_error', 'timeout'], aggregate: 'share', role: 'guardrail', direction: 'lower'},
+  {key: 'cost_per_success', aggregate: 'ratio', numerator: 'cost', denominator: 'success', role: 'diagnostic', direction: 'lower', scale: 12},
+];
+
+export type LabOptions = {readonly ports: RealPorts; readonly brokers?: 1 | 3; readonly note: (line: string) => void};
+
+type LabParts = {
+  readonly directory: string;
+  readonly brokers: Brokers;
+  readonly engine: Proc;
+  readonly proxy: FaultProxy;
+  readonly sql: OwnSql;
+  readonly ground: Ground;
+  readonly configFile: string;
+};
+
+/** Real brokers, the real engine behind HTTP and a fault proxy between it and the workers. */
+export class Lab {
+  readonly brokers: Brokers;
+  readonly proxy: FaultProxy;
+  readonly sql: OwnSql;
+  readonly ground: Ground;
+  readonly note: (line: string) => void;
+  readonly #directory: string;
+  readonly #engine: Proc;
+  /** For processes under test: through the proxy. */
+  readonly #configFile: string;
+  readonly #procs = new Set<Proc>();
+
+  private constructor(parts: LabParts, note: (line: string) => void) {
+    this.brokers = parts.brokers;
+    this.proxy = parts.proxy;
+    this.sql = parts.sql;
+    this.ground = parts.ground;
+    this.note = note;
+    this.#directory = parts.directory;
+    this.#engine = parts.engine;
+    this.#configFile = parts.configFile;
+  }
+
+  static async open({ports, brokers: count = 1, note}: LabOptions): Promise<Lab> {
+    const directory = await mkdtemp(join(tmpdir(), 'assay-faults-'));
+    const brokers = await Brokers.start(count, BROKER_PORT);
+    const engine = Proc.start('engine', 'dist/roles/clickhouse-server.js', ['--data', join(directory, 'warehouse'), '--port', '0']);
+    await until('the engine to start', 60_000, () => engine.lines.some(line => line.startsWith('{')) || !engine.isRunning);
+    const {url} = JSON.parse(engine.lines.find(line => line.startsWith('{')) ?? '{}') as {url: string};
+    const proxy = await FaultProxy.open({host: '127.0.0.1', port: Number(new URL(url).port)});
+    const write = async (name: string, clickhouse: string, timeoutMs: number): Promise<string> => {
+      const file = join(directory, name);
+      await writeFile(file, configText({brokers, clickhouse, timeoutMs}));
+      return file;
+    };
+    const configFile = await write('tested.yaml', `http://127.0.0.1:${proxy.port}`, 4_000);
+    const ground = await ports.openGround(await write('checker.yaml', url, 120_000));
+    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, configFile}, note);
+  }
+
+  startProc(name: string, file: string, args: readonly string[]): Proc {
+    const proc = Proc.start(name, file, args);
+    this.#procs.add(proc);
+    void proc.exited.then(() => this.#procs.delete(proc));
+    return proc;
+  }
+
+  /** A worker in a process of its own, of one stream; `extra` plants bugs and failpoints. */
+  worker(stream: Stream, extra: readonly string[] = []): Proc {
+    return this.startProc('worker', 'dist/roles/faults.js', ['worker', '--config', this.#configFile, '--stream', stream.name, ...extra]);
+  }
+
+  /** Rounds of closing in a process of its own, for as long as it lives. */
+  closer(stream: Stream): Proc {
+    return this.startProc('closer', 'dist/roles/faults.js', ['closer', '--config', this.#configFile, '--stream', stream.name]);
+  }
+
+  planFault(fault: PlannedFault): void {
+    this.#engine.child.send(fault);
+  }
+
+  clearFaults(): void {
+    this.#engine.child.send('clear');
+  }
+
+  /** A stream on the producer's clock, with a split and a paired experiment running since before its start. */
+  async openStream(name: string, given: {readonly partitions?: number; readonly maxAgeMs?: number | null; readonly startTs: number}): Promise<Stream> {
+    const {registry, log} = this.ground;
+    const stream: Stream = {
+      name, kind: 'simulation', topic: streamTopic(name), latenessMs: durationMs(LATENESS_MS), sliceMs: durationMs(SLICE_MS),
+      maxAgeMs: given.maxAgeMs === undefined || given.maxAgeMs === null ? null : durationMs(given.maxAgeMs), partitions: given.partitions ?? 6,
+    };
+    await log.createTopic({topic: stream.topic, partitions: stream.partitions, clock: 'producer', retentionMs: null});
+    await registry.announceStream(stream);
+    const validFrom = epochMs(given.startTs - 40 * 86_400_000);
+    await this.publish(stream, {experiment: SPLIT, design: 'split', weights: {c: 50, t: 50}, validFrom});
+    await this.publish(stream, {experiment: PAIRED, design: 'paired', weights: {c: 50, t: 50}, validFrom});
+    return stream;
+  }
+
+  /** The next version of an experiment; the first is a draft and then runs. */
+  async publish(
+    stream: Stream,
+    given: {readonly experiment: string; readonly design: 'split' | 'paired'; readonly weights: Readonly<Record<string, number>>; readonly validFrom?: EpochMs},
+  ): Promise<void> {
+    const {registry} = this.ground;
+    const {experiment, design, weights, validFrom} = given;
+    const document = {
+      experiment, hypothesis: 'counted exactly', owner: 'faults', design, unit: 'user', variants: weights, control: 'c', metrics: METRICS, analysis: {min_n: 10},
+    };
+    const definition = requireDefinition(parseDefinition(document), `experiment ${experiment}`);
+    const isNew = currentOf(registry.snapshot(), stream.name, experiment) === undefined;
+    for (const lifecycle of isNew ? (['draft', 'running'] as const) : (['running'] as const)) {
+      const change = {stream: stream.name, definition: {...definition, lifecycle}, author: 'faults', reason: lifecycle};
+      await registry.publish(validFrom === undefined ? change : {...change, validFrom});
+    }
+  }
+
+  /**
+   * Appends in order, at most `perSecond`. A refused append is tried again, so the log may hold it twice,
+   * as with any producer; what counts is what the log holds in the end.
+   */
+  async produce(stream: Stream, planned: readonly Planned[], {perSecond = Number.POSITIVE_INFINITY} = {}): Promise<void> {
+    const {log, clock} = this.ground;
+    const startedAt = clock.now();
+    for (let at = 0; at < planned.length; at += BATCH_RECORDS) {
+      const batch = planned.slice(at, at + BATCH_RECORDS);
+      for (let tries = 0; ; tries++) {
+        try {
+          await log.append(stream.topic, batch.map(({what: _, ...record}) => record));
+          break;
+        } catch (error) {
+          if (!(error instanceof AssayError) || error.kind !== 'retry' || tries > 120) throw error;
+          await sleep(500);
+        }
+      }
+      const aheadMs = ((at + batch.length) / perSecond) * 1000 - (clock.now() - startedAt);
+      if (aheadMs > 0) await sleep(aheadMs);
+    }
+  }
+
+  /** Resolves once the stream's group committed everything that lies in its topic; the time it took. */
+  async drained(stream: Stream, limitMs = 120_000): Promise<number> {
+    const {log, clock} = this.ground;
+    const startedAt = clock.now();
+    await until(`stream ${stream.name} to be consumed`, limitMs, async () => {
+      const ends = await log.offsets(stream.topic).catch(() => null);
+      const committed = await log.committed(stream.topic, workerGroup(stream.name)).catch(() => null);
+      if (ends === null || committed === null) return false;
+      return ends.every(({partition, start, end}) => start === end || (committed[partition] ?? 0n) >= end);
+    });
+    return clock.now() - startedAt;
+  }
+
+  /** Closes and revises everything, then compares all that is stored with what the log's history says. */
+  async settle(stream: Stream, planned: readonly Planned[]): Promise<Settled> {
+    const {ground, sql} = this;
+    const closer = new Closer({...ground, config: ground.closing});
+    await closer.closeAll(stream);
+    const {entries, missing} = await readEntries(ground, stream, planned);
+    await ground.registry.caughtUp();
+    const views = newestViews(ground, stream);
+    const answer = judgeHistory({entries, views, sliceMs: stream.sliceMs, latenessMs: stream.latenessMs, maxAgeMs: stream.maxAgeMs});
+    const comparison = await compare(ground, {stream, answer, views, sql});
+    const errors = missing > 0 ? [`${missing} records that the log had taken are not in it`, ...comparison.errors] : [...comparison.errors];
+    return {...comparison, errors, records: entries.length, late: answer.late, again: () => compare(ground, {stream, answer, views, sql})};
+  }
+
+  async close(): Promise<void> {
+    for (const proc of this.#procs) {
+      proc.thaw();
+      await proc.kill();
+    }
+    await this.ground.close().catch(() => undefined);
+    await this.proxy.close();
+    await this.#engine.stop();
+    await this.brokers.stop();
+    await rm(this.#directory, {recursive: true, force: true});
+  }
+}
+
+export type Settled = Comparison & {
+  readonly records: number;
+  readonly late: number;
+  /** The same comparison once more, after something was tampered with. */
+  again(): Promise<Comparison>;
+};
+
+function newestViews({closing}: Ground, stream: Stream): readonly ExperimentView[] {
+  return closing.viewsAt(stream.name, epochMs(8_000_000_000_000));
+}
+
+/** What the log really holds, each record known by its serial number: the history that counts. */
+export async function readEntries({log}: Pick<Ground, 'log'>, stream: Stream, planned: readonly Planned[]): Promise<{entries: Entry[]; missing: number}> {
+  const entries: Entry[] = [];
+  const seen = new Set<number>();
+  for (const {partition, start, end} of await log.offsets(stream.topic)) {
+    if (start === end) continue;
+    for await (const records of log.read({topic: stream.topic, partition, fromOffset: start, toOffset: end})) {
+      for (const {offset, timestamp, headers, value} of records) {
+        const serial = headers[SERIAL_HEADER];
+        const plan = serial === undefined ? undefined : planned[Number(serial)];
+        if (plan !== undefined) seen.add(Number(serial));
+        const bytes = plan?.value ?? value.slice();
+        const isTick = plan === undefined && isTickRecord(bytes);
+        if (plan === undefined && !isTick) throw new Error(`offset ${offset} of partition ${partition} was made by nobody`);
+        entries.push({partition, offset, appendTs: timestamp, what: plan?.what ?? {kind: 'tick'}, value: bytes});
+      }
+    }
+  }
+  return {entries, missing: planned.length - seen.size};
+}
+
+function isTickRecord(value: Uint8Array): boolean {
+  const decoded = decodeRecord(value);
+  return decoded.ok && decoded.event.kind === 'tick';
+}
+
+function configText({brokers, clickhouse, timeoutMs}: {brokers: Brokers; clickhouse: string; timeoutMs: number}): string {
+  return `log: {kind: kafka}
+kafka: {brokers: [${brokers.list.map(broker => JSON.stringify(broker)).join(', ')}], session_timeout_ms: ${SESSION_MS}, replication: ${brokers.count}}
+warehouse: {kind: server}
+clickhouse: {url: '${clickhouse}', timeout_ms: ${timeoutMs}}
+live: {slice_ms: ${SLICE_MS}, lateness_ms: ${LATENESS_MS}, partitions: 8}
+observe: {log_level: warn}
+`;
+}
