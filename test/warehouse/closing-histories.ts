@@ -179,7 +179,7 @@ function randomExposure(rng: Rng, {unit, at, serial}: Drawn): Sent {
   };
 }
 
-const EDGES = [0, -0, 0.5e-9, 1.5e-9, 2.5e-9, -1.5e-9, 1, 1.02, -1.02, 9.9e14, -9.9e14, 123456789.123456789];
+const EDGES = [0, -0, 0.5e-9, 1.5e-9, 2.5e-9, -1.5e-9, 1, 1.02, -1.02, 9.9e14, -9.9e14, 123456789.125];
 
 function randomOutcome(rng: Rng, {unit, at, serial}: Drawn): Sent {
   const measures: Record<string, number> = {};
