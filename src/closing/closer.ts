@@ -36,6 +36,8 @@ export type RoundResult = {
   readonly closedThrough: EpochMs | null;
   readonly slicesClosed: number;
   readonly slicesRevised: number;
+  /** Whether late facts below the progress are in revisions. False when that was not due, or another closer was ahead. */
+  readonly isRevised: boolean;
 };
 
 /**
@@ -89,8 +91,14 @@ export class Closer {
   }
 
   /** Resolves once everything below the progress of now is closed and revised: imports wait for it. */
-  closeAll(stream: Stream): Promise<RoundResult> {
-    return this.round(stream, {isReviseWanted: true});
+  async closeAll(stream: Stream): Promise<RoundResult> {
+    let result = await this.round(stream, {isReviseWanted: true});
+    // A revision that another closer overtook stores nothing; the next round starts from what that one did.
+    while (!result.isRevised && result.closedThrough !== null && result.progress !== null) {
+      const again = await this.round(stream, {isReviseWanted: true});
+      result = {...again, slicesClosed: result.slicesClosed + again.slicesClosed, slicesRevised: result.slicesRevised + again.slicesRevised};
+    }
+    return result;
   }
 
   async #round(stream: Stream, isReviseWanted: boolean): Promise<RoundResult> {
@@ -102,15 +110,18 @@ export class Closer {
     await this.#mirror.update(stream, config.versions(stream.name));
     const progress = lowest(arrivals);
     const state = await warehouse.closingState(stream.name);
-    if (progress === null) return {progress, closedThrough: state.closedThrough, slicesClosed: 0, slicesRevised: 0};
+    if (progress === null) {
+      return {progress, closedThrough: state.closedThrough, slicesClosed: 0, slicesRevised: 0, isRevised: false};
+    }
     const work = {stream, committed, progress, state};
     const {closedThrough, slicesClosed} = await this.#close(work);
     const isDue = isReviseWanted || this.#isReviseDue(stream);
-    const slicesRevised = isDue && closedThrough !== null ? await this.#revise({...work, closedThrough}) : 0;
+    const {slicesRevised, isRevised} =
+      isDue && closedThrough !== null ? await this.#revise({...work, closedThrough}) : NOT_REVISED;
     metrics.gauge(CLOSING_METRICS.progress, progress / 1000, {stream: stream.name});
     if (closedThrough !== null) metrics.gauge(CLOSING_METRICS.closedThrough, closedThrough / 1000, {stream: stream.name});
     metrics.observe(CLOSING_METRICS.roundSeconds, (clock.now() - startedAt) / 1000, {stream: stream.name});
-    return {progress, closedThrough, slicesClosed, slicesRevised};
+    return {progress, closedThrough, slicesClosed, slicesRevised, isRevised};
   }
 
   async #close({stream, committed, progress, state}: Work): Promise<{closedThrough: EpochMs | null; slicesClosed: number}> {
@@ -143,18 +154,19 @@ export class Closer {
     return {closedThrough, slicesClosed};
   }
 
-  async #revise({stream, committed, progress, state, closedThrough}: Work & {closedThrough: EpochMs}): Promise<number> {
+  async #revise({stream, committed, progress, state, closedThrough}: Work & {closedThrough: EpochMs}): Promise<Revision> {
     const {warehouse, config, metrics, clock, logger} = this.#options;
     const cut = revisionCut(progress);
     const sinceCut = state.revisedCut ?? firstCut(stream, state);
     this.#revisedAt.set(stream.name, clock.now());
-    if (sinceCut === null || sinceCut >= cut) return 0;
+    if (sinceCut === null || sinceCut >= cut) return {slicesRevised: 0, isRevised: true};
     const views = config.viewsAt(stream.name, cut);
     const {slices, rows} = await warehouse.reviseSlices({stream, sinceCut, cut, closedThrough, views, committed});
     metrics.count(CLOSING_METRICS.revised, slices, {stream: stream.name});
     metrics.count(CLOSING_METRICS.rows, rows, {stream: stream.name});
     if (slices > 0) logger.info('slices revised', {stream: stream.name, cut, slices, rows});
-    return slices;
+    const {revisedCut} = await warehouse.closingState(stream.name);
+    return {slicesRevised: slices, isRevised: revisedCut !== null && revisedCut >= cut};
   }
 
   #isReviseDue(stream: Stream): boolean {
@@ -163,6 +175,9 @@ export class Closer {
     return last === undefined || clock.now() - last >= reviseEveryMs;
   }
 }
+
+type Revision = Pick<RoundResult, 'slicesRevised' | 'isRevised'>;
+const NOT_REVISED: Revision = {slicesRevised: 0, isRevised: false};
 
 type Work = {
   readonly stream: Stream;

@@ -69,6 +69,7 @@ export class MemoryClosing implements ClosingStore {
   async reviseSlices({stream, sinceCut, cut, closedThrough, views, committed}: ReviseRequest): Promise<ClosingResult> {
     await this.#state.called('reviseSlices');
     const store = this.#state.stream(stream.name);
+    if (isOvertaken(store, sinceCut)) return {slices: 0, rows: 0};
     const changed: ClosedSlice[] = [];
     const starts = touched(store, {stream, sinceCut, cut}).filter(start => start + stream.sliceMs <= closedThrough);
     for (const sliceStart of starts) {
@@ -86,6 +87,8 @@ export class MemoryClosing implements ClosingStore {
     }
     for (const row of changed) store.slices.set(rowKey(row), row);
     await this.#state.called('reviseSlices marker');
+    // Without a marker the rows just written count for nobody.
+    if (isOvertaken(store, sinceCut)) return {slices: 0, rows: 0};
     store.closings.push({kind: 'revise', from: sinceCut, through: closedThrough, cut, versions: versionsOf(views), committed});
     return {slices: new Set(changed.map(({sliceStart}) => sliceStart)).size, rows: changed.length};
   }
@@ -187,11 +190,19 @@ function touched(store: StreamStore, {stream, sinceCut, cut}: {stream: Stream; s
   return [...starts].sort((a, b) => a - b);
 }
 
-/** The newest row of each key. */
+/**
+ * Whether another closer revised since `sinceCut` was read. What this one knows is old
+ * then: a key that it does not see vanish could come back by a row of its lower cut.
+ */
+const isOvertaken = (store: StreamStore, sinceCut: EpochMs): boolean =>
+  store.closings.some(({kind, cut}) => kind === 'revise' && cut > sinceCut);
+
+/** The newest row of each key; a revision counts from its marker on. */
 function latest(store: StreamStore, where: (row: ClosedSlice) => boolean): Map<string, ClosedSlice> {
   const rows = new Map<string, ClosedSlice>();
+  const revised = new Set(store.closings.filter(({kind}) => kind === 'revise').map(({cut}) => cut));
   for (const row of store.slices.values()) {
-    if (!where(row)) continue;
+    if (!where(row) || (row.isRevision && !revised.has(row.cut))) continue;
     const key = sliceKeyText(row);
     const known = rows.get(key);
     if (known === undefined || row.cut > known.cut) rows.set(key, row);
