@@ -9,7 +9,7 @@
 #   broker.sh jars                                only fetch the jars
 #
 # Several clusters run side by side, one folder per PORT under $ASSAY_KAFKA_HOME
-# (default ${TMPDIR:-/tmp}/assay-kafka). PORT+100… is used by the controllers.
+# (default ${TMPDIR:-/tmp}/assay-kafka). PORT+100 and PORT+200 on are used by the brokers among themselves.
 # --sasl: users alice (SCRAM-SHA-256 and -512) and admin (PLAIN), password <name>-secret.
 # --tls:  certificates for localhost and 127.0.0.1; the CA is run/PORT/tls/ca.pem.
 # Processes are ended by their own pid only.
@@ -126,13 +126,26 @@ end() { # PID: TERM, then KILL after 10 s
   kill -9 "$1" 2>/dev/null || true
 }
 
+stop_all() { # RUN
+  for file in "$1"/*/pid; do [ ! -f "$file" ] || end "$(cat "$file")" & done; wait
+  rm -rf "$1"
+}
+
 start() {
-  local count=${1:-1} port=${2:-19092} run
+  local count=${1:-1} port=${2:-19092}
   [ "$count" = 1 ] || [ "$count" = 3 ] || fail "start 1 or 3 brokers, not $count"
-  run=$home/run/$port
+  run=$home/run/$port # global: the trap needs it
   [ ! -d "$run" ] || fail "there is a cluster on $port already: broker.sh stop $port"
+  local n
+  for n in $(seq "$count"); do
+    for used in $((port + n - 1)) $((port + 100 + n)) $((port + 200 + n)); do
+      ! (exec 3<>"/dev/tcp/127.0.0.1/$used") 2>/dev/null || fail "port $used is in use; choose another PORT (PORT, PORT+100 and PORT+200 on are needed)"
+    done
+  done
   ensure_jars
   mkdir -p "$run"
+  # A start that fails leaves nothing running.
+  trap 'stop_all "$run"' EXIT
   printf '%s\n' appender.o.type=Console appender.o.name=O appender.o.layout.type=PatternLayout 'appender.o.layout.pattern=%d %p %c{1}: %m%n' \
     rootLogger.level=warn rootLogger.appenderRef.o.ref=O logger.s.name=kafka.server.KafkaRaftServer logger.s.level=info >"$run/log4j2.properties"
   [ $tls = no ] || make_certificates "$run"
@@ -146,6 +159,7 @@ start() {
   done
   for i in $(seq "$count"); do launch "$run" "$i"; done
   for i in $(seq "$count"); do await "$run" "$i"; done
+  trap - EXIT
   local brokers=()
   for i in $(seq "$count"); do brokers+=("127.0.0.1:$((port + i - 1))"); done
   (IFS=,; echo "${brokers[*]}")
@@ -161,9 +175,7 @@ case $command in
   jars) ensure_jars ;;
   start) start "$@" ;;
   stop)
-    run=$(cluster_of "${1:-}")
-    for file in "$run"/*/pid; do [ ! -f "$file" ] || end "$(cat "$file")" & done; wait
-    rm -rf "$run" ;;
+    run=$(cluster_of "${1:-}"); stop_all "$run" ;;
   kill)
     run=$(cluster_of "${2:-}"); pid=$(cat "$run/$1/pid")
     kill -9 "$pid" 2>/dev/null || fail "broker $1 does not run"

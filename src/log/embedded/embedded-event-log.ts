@@ -20,8 +20,8 @@ import {type LogFiles, NODE_FILES} from './log-files.ts';
  * A segment (segment.ts) is a header and then frames. A frame (frame.ts) holds
  * the records that one append sent to one partition; all partitions of a topic
  * share its segments, so that one append costs one write and one fdatasync.
- * Every byte of a segment is covered by one CRC-32: a record's bytes by the
- * record's own, header and table by the frame's. A frame names the crc of the one
+ * Every byte of a segment is covered by a CRC-32: records by their own and by one
+ * for all of the frame, header and table by the frame's. A frame names the crc of the one
  * before it, a segment header that of the last frame before it, and the head that
  * of the last acknowledged frame: none can be changed, lost or swapped unseen.
  *
@@ -32,7 +32,7 @@ import {type LogFiles, NODE_FILES} from './log-files.ts';
  *   or a quarter of the retention time; a frame holds at most 64 MiB.
  * - At most 64 MiB of appends wait; beyond that an append is refused with
  *   ASSAY_LOG_UNAVAILABLE. Up to 8 MiB of waiting appends share one sync.
- * - A reader holds chunks of 512 KiB, 8 per topic, and 16 open files per topic.
+ * - A reader holds chunks of 512 KiB, 24 per topic, and 16 open files per topic.
  *   The index in memory has one entry per partition and 256 KiB of file.
  *
  * ## Append

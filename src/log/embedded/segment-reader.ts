@@ -1,17 +1,25 @@
 import type {LogRecord} from '../event-log.ts';
 import {corrupt} from './corrupt.ts';
-import {type DecodeLimits, decodeRecords, type FrameHeader, hasGoodHeader, parseHeader} from './frame.ts';
+import {
+  type DecodeLimits,
+  decodeRecords,
+  type FrameHeader,
+  type FramePlace,
+  hasGoodHeader,
+  parseHeader,
+} from './frame.ts';
 import {type LogFile, type LogFiles, pathIn} from './log-files.ts';
 import {type Segment, segmentHeaderBytes, segmentName} from './segment.ts';
 
 /** Read at once; partitions read side by side share it. */
 const CHUNK_BYTES = 512 * 1024;
-const CHUNKS_MAX = 8;
+const CHUNKS_MAX = 24;
 const FILES_MAX = 16;
 /** Readers per partition that continue without a search. */
 const CURSORS_MAX = 8;
 
 type Chunk = {readonly segment: Segment; readonly position: number; readonly bytes: Buffer};
+type Located = {readonly segment: Segment; readonly position: number};
 type Cursor = {readonly offset: number; readonly segment: number; readonly position: number};
 type Frame = {readonly bytes: Buffer; readonly at: number; readonly header: FrameHeader};
 
@@ -31,25 +39,42 @@ export class SegmentReader {
     this.#segments = segments;
   }
 
-  /** Records from `limits.from` on, which is retained and below the durable end. */
+  /** Records from `limits.from` on, which is below the durable end; [] when retention removed it meanwhile. */
   async read(partition: number, limits: DecodeLimits): Promise<LogRecord[]> {
+    const located = this.#locate(partition, limits.from);
+    if (located === undefined) return [];
+    try {
+      const records = await this.#readFrom(located, partition, limits);
+      if (records.length > 0 || !this.#isRetained(partition, limits.from)) return records;
+    } catch (error) {
+      if (this.#isRetained(partition, limits.from)) throw error;
+      return [];
+    }
+    const what = `the record at offset ${limits.from} of partition ${partition} is not where it was written`;
+    throw corrupt(located.segment.path, located.position, what);
+  }
+
+  async #readFrom(from: Located, partition: number, limits: DecodeLimits): Promise<LogRecord[]> {
     const records: LogRecord[] = [];
-    let {segment, position} = this.#locate(partition, limits.from);
+    let {segment, position} = from;
+    let next = limits.from;
     let bytesMax = limits.bytesMax;
     for (;;) {
       const frame = await this.#frameAt(segment, position);
       if (frame === undefined) {
-        const next = this.#segments[this.#segments.indexOf(segment) + 1];
-        if (next === undefined) break;
-        segment = next;
+        const following = this.#segmentNumbered(segment.number + 1);
+        if (following === undefined) break;
+        segment = following;
         position = segmentHeaderBytes(segment.baseOffsets.length);
         continue;
       }
       const {header} = frame;
-      if (header.partition === partition && header.baseOffset + header.records > limits.from) {
+      if (header.partition === partition && header.baseOffset + header.records > next) {
         const place = {path: segment.path, position};
+        checkFrame(frame, place, next);
         const {isDone, bytes} = decodeRecords({...frame, place}, records, {...limits, bytesMax});
         bytesMax -= bytes;
+        next = Number(records.at(-1)?.offset ?? -1n) + 1;
         if (!isDone) break;
       }
       position += header.bytes;
@@ -57,7 +82,6 @@ export class SegmentReader {
       if (records.length >= limits.recordsMax || bytesMax <= 0) break;
       if (records.length > 0 && !this.#isNear(segment, position)) break;
     }
-    const next = Number(records.at(-1)?.offset ?? BigInt(limits.from - 1)) + 1;
     this.#remember(partition, limits.from, {offset: next, segment: segment.number, position});
     return records;
   }
@@ -79,9 +103,9 @@ export class SegmentReader {
     for (const file of files) await file.close();
   }
 
-  #locate(partition: number, offset: number): {segment: Segment; position: number} {
+  #locate(partition: number, offset: number): Located | undefined {
     const cursor = this.#cursors.get(partition)?.find(known => known.offset === offset);
-    const known = this.#segments.find(segment => segment.number === cursor?.segment);
+    const known = cursor === undefined ? undefined : this.#segmentNumbered(cursor.segment);
     if (cursor !== undefined && known !== undefined) return {segment: known, position: cursor.position};
     let low = 0;
     let high = this.#segments.length;
@@ -91,8 +115,16 @@ export class SegmentReader {
       else high = middle;
     }
     const segment = this.#segments[low - 1];
-    if (segment === undefined) throw new Error(`offset ${offset} of partition ${partition} is not retained`);
-    return {segment, position: segment.seek(partition, offset)};
+    return segment === undefined ? undefined : {segment, position: segment.seek(partition, offset)};
+  }
+
+  /** Numbers are consecutive. */
+  #segmentNumbered(number: number): Segment | undefined {
+    return this.#segments[number - (this.#segments[0]?.number ?? 0)];
+  }
+
+  #isRetained(partition: number, offset: number): boolean {
+    return (this.#segments[0]?.baseOffsets[partition] ?? 0) <= offset;
   }
 
   #remember(partition: number, from: number, cursor: Cursor): void {
@@ -165,5 +197,17 @@ export class SegmentReader {
       await evicted?.close();
     }
     return file;
+  }
+}
+
+/** Looked at again, since it may have been altered after the log was opened. */
+function checkFrame({bytes, at, header}: Frame, {path, position}: FramePlace, next: number): void {
+  if (!hasGoodHeader(bytes, at, header)) throw corrupt(path, position, 'a frame header fails its checksum');
+  if (header.baseOffset > next) {
+    throw corrupt(
+      path,
+      position,
+      `offsets ${next} to ${header.baseOffset - 1} of partition ${header.partition} are missing`,
+    );
   }
 }

@@ -65,6 +65,9 @@ export function parseSegmentHeader(bytes: Buffer, partitions: number): SegmentHe
 
 const crcOf = (bytes: Buffer): number => crc32(bytes.subarray(FIXED_BYTES), crc32(bytes.subarray(0, 36)));
 
+/** What the index keeps of a frame. */
+export type FrameNote = Pick<FrameHeader, 'partition' | 'baseOffset' | 'records' | 'timestampMax'>;
+
 /** A segment in memory: where it ends and a sparse index into it. */
 export class Segment {
   readonly path: string;
@@ -87,7 +90,7 @@ export class Segment {
   }
 
   /** Takes note of a durable frame that begins at the present end. */
-  add({partition, baseOffset, timestampMax}: FrameHeader, bytes: number): void {
+  add({partition, baseOffset, timestampMax}: FrameNote, bytes: number): void {
     const offsets = this.#offsets[partition];
     const positions = this.#positions[partition];
     const last = positions?.at(-1);

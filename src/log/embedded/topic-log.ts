@@ -3,11 +3,11 @@ import {AssayError} from '../../core/errors.ts';
 import type {Logger} from '../../core/telemetry.ts';
 import type {LogRecord} from '../event-log.ts';
 import type {PartitionAppend} from '../local/log-store.ts';
-import {encodeBody, FRAME_BYTES_MAX, type FrameBody, type FrameHeader, sealFrame} from './frame.ts';
+import {encodeBody, FRAME_BYTES_MAX, type FrameBody, sealFrame} from './frame.ts';
 import {HeadFile} from './head.ts';
 import {type LogFile, type LogFiles, pathIn} from './log-files.ts';
 import {recover, type Tip} from './recovery.ts';
-import {encodeSegmentHeader, Segment, segmentName} from './segment.ts';
+import {encodeSegmentHeader, type FrameNote, Segment, segmentName} from './segment.ts';
 import {SegmentReader} from './segment-reader.ts';
 
 /** Appends that arrive while one is being synced are synced together, up to this. */
@@ -201,12 +201,12 @@ export class TopicLog {
     const segment = this.#last();
     const ends = [...this.#tip.ends];
     let {crc, nextFrame} = this.#tip;
-    const headers: FrameHeader[] = [];
+    const headers: (FrameNote & {readonly bytes: number})[] = [];
     for (const body of bodies) {
       const place = {baseOffset: ends[body.partition] ?? 0, frameNumber: nextFrame, previousCrc: crc};
       crc = sealFrame(body, place);
       const {partition, records, timestampMax} = body;
-      headers.push({...place, partition, records, timestampMax, bytes: body.bytes.length, crc});
+      headers.push({...place, partition, records, timestampMax, bytes: body.bytes.length});
       ends[partition] = place.baseOffset + records;
       nextFrame++;
     }

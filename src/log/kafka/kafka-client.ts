@@ -30,7 +30,7 @@ export function makeKafka(options: KafkaEventLogOptions): Kafka {
 
 /** kafkajs reports ordinary life of a group as errors. */
 const ORDINARY =
-  /rebalanc|not aware of this member|coordinator|re-joining|member id|Closed connection|NOT_LEADER|does not host|leadership/i;
+  /rebalanc|not aware of this member|coordinator|re-joining|member id|Closed connection|NOT_LEADER|does not host|leadership|write after end/i;
 
 /** One level down, and to debug what every rebalance prints; what matters reaches the caller as an error. */
 function passOn(logger: Logger, {level, namespace, log}: LogEntry): void {

@@ -58,17 +58,19 @@ export async function writeEpoch(
   {admin, producer, replication}: {admin: Admin; producer: Producer; replication: number},
 ): Promise<void> {
   assert(epoch <= Number(EPOCH_MAX), 'a topic is created fewer than 65 536 times');
-  await admin.createTopics({
-    waitForLeaders: true,
-    topics: [
-      {
-        topic: EPOCHS_TOPIC,
-        numPartitions: 1,
-        replicationFactor: replication,
-        configEntries: [{name: 'cleanup.policy', value: 'compact'}],
-      },
-    ],
-  });
+  const topics = await admin.listTopics();
+  if (!topics.includes(EPOCHS_TOPIC))
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: [
+        {
+          topic: EPOCHS_TOPIC,
+          numPartitions: 1,
+          replicationFactor: replication,
+          configEntries: [{name: 'cleanup.policy', value: 'compact'}],
+        },
+      ],
+    });
   await producer.send({
     topic: EPOCHS_TOPIC,
     acks: -1,
