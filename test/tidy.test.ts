@@ -27,7 +27,6 @@ const RANK: Readonly<Record<string, number>> = {
 /** Packages that may be imported only under one folder. */
 const PACKAGE_HOME: Readonly<Record<string, string>> = {
   kafkajs: 'log/kafka/',
-  lmdb: 'log/embedded/',
   '@clickhouse/client': 'warehouse/',
   chdb: 'warehouse/chdb/',
   avsc: 'avro/',
