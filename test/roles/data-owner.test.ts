@@ -10,7 +10,7 @@ import {type CommandRunner, DataOwner, forwardCommand, OwnerGoneError, readOwner
 const root = mkdtempSync(join(tmpdir(), 'assay-owner-'));
 afterAll(() => rmSync(root, {recursive: true, force: true}));
 let count = 0;
-const newDirectory = (): string => join(root, `d${(count += 1)}`);
+const newDirectory = (): string => join(root, `d${count++}`);
 
 function recorder() {
   const lines: string[] = [];

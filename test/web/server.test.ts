@@ -22,7 +22,7 @@ const options: ServerOptions = {
   host: '127.0.0.1',
   port: 0,
   logger: SILENT_LOGGER,
-  door: {accept: values => accept(values)} as unknown as EventDoor,
+  door: {accept: (values: readonly unknown[]) => accept(values)} as unknown as EventDoor,
   warehouse,
   unready: () => Promise.resolve(unready),
   metrics: {render: () => Promise.resolve('assay_up 1\n'), contentType: 'text/plain; version=0.0.4'},
