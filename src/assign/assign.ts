@@ -5,8 +5,15 @@ import {hashUnit} from './hash.ts';
 import {holdsLayerSlot, layerSalt} from './layer.ts';
 import {SLOTS} from './slots.ts';
 
+/** The parts of a definition that decide who meets what. */
+export type AssignableDefinition = Pick<
+  ExperimentDefinition,
+  'variants' | 'control' | 'fallback' | 'lifecycle' | 'salt' | 'layer' | 'targeting' | 'overrides' | 'sampleRate'
+>;
+
 /** A version and, when it is in a layer, the layer's slots it holds. */
-export type AssignableVersion = Pick<ExperimentVersion, 'definition' | 'slots' | 'phase' | 'version'> & {
+export type AssignableVersion = Pick<ExperimentVersion, 'slots' | 'phase' | 'version'> & {
+  readonly definition: AssignableDefinition;
   /** One bit per slot of the layer; empty without a share of a layer. */
   readonly layerSlots?: Uint8Array;
 };
@@ -88,7 +95,7 @@ function answer(version: AssignableVersion, variant: string, cause: AssignCause)
 }
 
 /** A tester's wish counts until the experiment is over; a variant that does not exist is no wish. */
-function overrideOf(definition: ExperimentDefinition, request: AssignRequest): string | undefined {
+function overrideOf(definition: AssignableDefinition, request: AssignRequest): string | undefined {
   if (definition.lifecycle === 'concluded' || definition.lifecycle === 'archived') return undefined;
   for (const {kind, name} of definition.overrides) {
     const wish = kind === 'header' ? header(request.headers, name) : own(kind === 'query' ? request.query : request.session, name);
@@ -109,7 +116,7 @@ function exclusionOf(version: AssignableVersion, request: AssignRequest): Assign
 }
 
 /** Every attribute named must have one of its values. */
-function isTargeted(targeting: ExperimentDefinition['targeting'], attributes: AssignRequest['attributes']): boolean {
+function isTargeted(targeting: AssignableDefinition['targeting'], attributes: AssignRequest['attributes']): boolean {
   for (const name in targeting) {
     const value = own(attributes, name);
     if (value === undefined || !targeting[name]?.includes(value)) return false;

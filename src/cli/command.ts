@@ -18,6 +18,10 @@ export type Command = {
    * data directory when there is one. `owner`: must own the data directory itself.
    */
   readonly needs: 'nothing' | 'platform' | 'owner';
+  /** Whether these arguments need nothing after all. */
+  isOffline?(args: readonly string[]): boolean;
+  /** With `needs: nothing`: takes the options of a platform too, for the commands it asks. */
+  readonly asks?: boolean;
   run(invocation: Invocation): Promise<number>;
 };
 
@@ -44,6 +48,8 @@ export type Invocation = {
   readonly io: Io;
   /** Opened on first use; closed by the caller. */
   platform(): Promise<Platform>;
+  /** Runs another command line with this one's configuration and returns what it wrote to `out`. */
+  ask(argv: readonly string[]): Promise<string>;
   /** True when this process runs workers and jobs already (a forwarded command inside `up`). */
   readonly isInsideOwner: boolean;
 };

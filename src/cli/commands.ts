@@ -1,7 +1,9 @@
 import type {Command} from './command.ts';
 import {analyzeCommand} from './commands/analyze.ts';
+import {assignCommand} from './commands/assign.ts';
 import {deadLettersCommand} from './commands/dead-letters.ts';
 import {demoCommand} from './commands/demo.ts';
+import {experimentsCommand} from './commands/experiments.ts';
 import {importCommand} from './commands/import.ts';
 import {queryCommand} from './commands/query.ts';
 import {replayCommand} from './commands/replay.ts';
@@ -20,6 +22,8 @@ export const COMMANDS: readonly Command[] = [
   workerCommand,
   serverCommand,
   jobsCommand,
+  experimentsCommand,
+  assignCommand,
   importCommand,
   simulateCommand,
   analyzeCommand,

@@ -61,7 +61,7 @@ export function reportError(error: unknown, io: Pick<Io, 'err'>): number {
 function addSharedOptions(sub: Commander, command: Command): void {
   sub.option('--json', 'machine-readable answer');
   sub.option('--config <file>', 'YAML config file');
-  if (command.needs === 'nothing') return;
+  if (command.needs === 'nothing' && command.asks !== true) return;
   sub.option('--stream <name>', 'the stream to read or write');
   const own = (command.options ?? []).map(({flags}) => flags.split(' ')[0]);
   for (const {flag, kind, describe} of OPTIONS) {
@@ -75,8 +75,9 @@ type Run = {readonly sub: Commander; readonly argv: readonly string[]; readonly 
 async function runCommand(command: Command, {sub, argv, io, inside}: Run): Promise<number> {
   const options = sub.opts<Record<string, unknown>>();
   const config = inside?.config ?? configOf(options, io);
-  const base = {args: sub.args, options, config, io, isInsideOwner: inside?.runsWorkers ?? false};
-  if (command.needs === 'nothing') {
+  const ask = (question: readonly string[]): Promise<string> => askOther([...question, ...platformFlags(options)], {io, inside});
+  const base = {args: sub.args, options, config, io, ask, isInsideOwner: inside?.runsWorkers ?? false};
+  if (command.needs === 'nothing' || command.isOffline?.(sub.args) === true) {
     return command.run({...base, platform: () => Promise.reject(new Error(`assertion failed: ${command.name} needs no platform`))});
   }
   if (inside !== undefined) {
@@ -85,6 +86,25 @@ async function runCommand(command: Command, {sub, argv, io, inside}: Run): Promi
   }
   if (!usesDataDirectory(config)) return withPlatform(command, base, undefined);
   return runAsOwnerOrForward(command, base, argv);
+}
+
+async function askOther(argv: readonly string[], {io, inside}: Pick<Run, 'io' | 'inside'>): Promise<string> {
+  const answer: string[] = [];
+  const told: string[] = [];
+  const code = await runCli(argv, {...io, out: text => answer.push(text), err: text => void told.push(text)}, inside);
+  if (code === EXIT.done) return answer.join('');
+  const message = told.join('').trim().replace(/^assay: /, '').replace(/ \[ASSAY_\w+\]$/, '');
+  throw new AssayError(code === EXIT.input ? 'ASSAY_NOT_FOUND' : 'ASSAY_LOG_UNAVAILABLE', message);
+}
+
+/** The options that say which platform is meant, as they were given. */
+function platformFlags(options: Readonly<Record<string, unknown>>): string[] {
+  const names = ['config', 'stream', ...OPTIONS.flatMap(({flag}) => flag ?? [])];
+  return names.flatMap(name => {
+    const value = options[camelCase(name)];
+    if (value === undefined || value === false) return [];
+    return value === true ? [`--${name}`] : [`--${name}`, String(value)];
+  });
 }
 
 const usesDataDirectory = (config: Config): boolean => config.text('log.kind') === 'embedded' || config.text('warehouse.kind') === 'embedded';

@@ -164,12 +164,18 @@ function soundParts(input: unknown, problems: readonly Problem[]): SoundParts {
     !problems.some(problem => problem.path === path || problem.path.startsWith(`${path}.`) || problem.path.startsWith(`${path}[`));
   const parts = Object.entries(input).flatMap(([key, value]): [string, unknown][] => {
     if (isSound(key)) return [[key, value]];
+    if (key === 'variants' && isPlainMap(value)) {
+      // Their names are known, so what refers to them can still be judged.
+      return [[key, Object.fromEntries(Object.entries(value).map(([name, weight]) => [name, isSound(`variants.${name}`) ? weight : 1]))]];
+    }
     if (key !== 'metrics' || !Array.isArray(value)) return [];
     // A placeholder keeps the positions of the others right.
     return [[key, value.map((metric, index) => (isSound(`metrics[${index}]`) ? metric : {key: `#${index}`}))]];
   });
   return Object.fromEntries(parts.filter(([key]) => key in DOCUMENT.shape)) as SoundParts;
 }
+
+const isPlainMap = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function writtenMetricKeys(input: unknown): string[] | undefined {
   const metrics = typeof input === 'object' && input !== null ? (input as {metrics?: unknown}).metrics : undefined;

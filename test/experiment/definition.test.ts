@@ -66,6 +66,7 @@ describe('definitions', () => {
       'analysis.look_evry: is not a known key; did you mean look_every?',
       'guards[0].window: got text "60"; write a whole number and ms, s, m, h or d, like 60s or 7d',
       'alocation: is not a known key; did you mean allocation?',
+      'control: "v9" is none of the variants v1, v2; did you mean v1?',
       'metrics[1].measure: got text "x"; a share has none, drop it or change aggregate',
       'metrics[1].status: got nothing; a share needs it',
       'metrics: "b" is there twice; give each metric a key of its own',
