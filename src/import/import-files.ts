@@ -126,12 +126,15 @@ export async function sendTicks(options: {readonly log: EventLog; readonly strea
   await log.append(stream.topic, Array.from({length: stream.partitions}, (_, partition) => ({key: null, partition, value, timestamp: at})));
 }
 
-/** The arrival time at which every slice of these events can close. */
+/** Windows up to this size close with the import; a longer one may stay open at its end. */
+const WINDOW_MS_MAX = 24 * 3_600_000;
+
+/** The arrival time at which every window over these events can close: it may end up to its size after the last of them. */
 export function closingTime(events: readonly ImportedEvent[], stream: Stream): EpochMs {
   let at = 0;
   for (const {event, arrivalTs} of events) {
     const sliceEnd = sliceStartOf(event.eventTs, stream.sliceMs) + stream.sliceMs;
-    at = Math.max(at, arrivalTs, sliceEnd + stream.latenessMs);
+    at = Math.max(at, arrivalTs, sliceEnd + WINDOW_MS_MAX + stream.latenessMs);
   }
   return addMs(epochMs(at), durationMs(1));
 }

@@ -356,7 +356,8 @@ export type StoredDeadLetter = {
 export interface ReadStore {
   /**
    * One read-only statement of a user (SELECT, WITH, EXPLAIN, DESCRIBE, SHOW), parsed before it
-   * runs, under limits. `ASSAY_QUERY_REFUSED` says what was refused and why.
+   * runs, under limits. `ASSAY_QUERY_REFUSED` says what was refused and why. Integers beyond 2^53
+   * come as text, others as numbers.
    */
   query(sql: string, options?: ReadQueryOptions): Promise<Record<string, unknown>[]>;
   /** Windows of one experiment with window_end in (from, to], dimension rows left out. */

@@ -179,9 +179,9 @@ describe('a plan of several files', () => {
     expect(() => planImport([file('a.csv', rows, `${LEAST_MAP}control: a\n`), file('b.csv', rows, `${LEAST_MAP}control: b\n`)])).toThrow(/the controls a and b/);
   });
 
-  test('its closing time lies past the last slice and its lateness', () => {
+  test('its closing time lies past every window of up to a day over the last slice, and its lateness', () => {
     const {events} = planImport([file('a.csv', `${header}1970-01-01 00:00:12,u1,a,1\n`)]);
     const stream = {name: 's', kind: 'import', topic: 't', latenessMs: durationMs(5_000), sliceMs: durationMs(10_000), maxAgeMs: null, partitions: 1} as const;
-    expect(closingTime(events, stream)).toBe(epochMs(25_001));
+    expect(closingTime(events, stream)).toBe(epochMs(86_425_001));
   });
 });

@@ -73,20 +73,20 @@ describe.skipIf(skipReason !== null)('the cookbook', () => {
 
   test('pairs: averages within (item, variant), control against variant', async () => {
     const [row] = await ask(readFileSync(new URL('win-tie-loss.sql', COOKBOOK), 'utf8'));
-    expect(row).toMatchObject({variant: 'v2', pairs: '10', wins: '3', ties: '3', losses: '4'});
+    expect(row).toMatchObject({variant: 'v2', pairs: 10, wins: 3, ties: 3, losses: 4});
   });
 
   test('health: the crossover is out of the arms, shares and weights side by side', async () => {
     const rows = await ask("SELECT variant, units, units_share, weight_share, phase_crossover_units FROM v_health WHERE experiment = 'answer-model' ORDER BY variant");
     expect(rows).toMatchObject([
-      {variant: 'v1', units: '30', weight_share: 0.5, phase_crossover_units: '1'},
-      {variant: 'v2', units: '29', weight_share: 0.5, phase_crossover_units: '1'},
+      {variant: 'v1', units: 30, weight_share: 0.5, phase_crossover_units: 1},
+      {variant: 'v2', units: 29, weight_share: 0.5, phase_crossover_units: 1},
     ]);
   });
 
   test('the books balance, with the duplicate and the dead letter in their places', async () => {
     const rows = await ask('SELECT sum(accepted) AS accepted, sum(duplicate) AS duplicate, sum(dead_lettered) AS dead, sum(mismatch) AS mismatch, sum(outcomes_crossover) AS crossover FROM v_ledger');
-    expect(rows).toEqual([{accepted: '141', duplicate: '1', dead: '1', mismatch: '0', crossover: '1'}]);
+    expect(rows).toEqual([{accepted: 141, duplicate: 1, dead: 1, mismatch: 0, crossover: 1}]);
   });
 
   test('a verdict comes back column by column', async () => {

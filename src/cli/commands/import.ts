@@ -39,7 +39,7 @@ export const importCommand: Command = {
     const stream = await openProducedStream(platform, importStream(textOption(options, 'stream') ?? 'import', partitions));
     for (const experiment of plan.experiments) await publishDraft(platform, stream, experiment);
     const summary = await runImport(platform, {plan, stream, speed, invocation});
-    io.out(options['json'] === true ? `${JSON.stringify(summary)}\n` : `${summary.events} events of ${summary.rows} rows in stream ${summary.stream}; data through ${summary.closed_through}\n`);
+    io.out(options['json'] === true ? `${JSON.stringify(summary)}\n` : `${summary.events} events of ${summary.rows} rows in stream ${summary.stream}; data through ${summary.data_through}\n`);
     return EXIT.done;
   },
 };
@@ -78,6 +78,7 @@ async function runImport(platform: Platform, {plan, stream, speed, invocation}: 
       rows_filtered: plan.rowsFiltered,
       events: plan.events.length,
       experiments: plan.experiments.map(({experiment}) => experiment),
+      data_through: new Date(plan.events.reduce((last, {event}) => Math.max(last, event.eventTs), 0)).toISOString(),
       closed_through: round.closedThrough === null ? null : new Date(round.closedThrough).toISOString(),
       slices_closed: round.slicesClosed,
       slices_revised: round.slicesRevised,

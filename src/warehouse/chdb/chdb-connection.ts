@@ -25,8 +25,12 @@ export class ChdbSqlConnection implements SqlConnection {
   }
 
   async select<Row>(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<Row[]> {
+    return parseRows<Row>(await this.selectText(sql, params, settings));
+  }
+
+  async selectText(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<string> {
     const result = await this.#run(withOutput(bindParams(sql, params), 'JSONEachRow', settings));
-    return parseRows<Row>(result.text());
+    return result.text();
   }
 
   async command(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<void> {

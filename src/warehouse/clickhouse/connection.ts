@@ -36,6 +36,8 @@ export interface SqlConnection {
    * `settings` never outlive the statement.
    */
   select<Row>(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<Row[]>;
+  /** What {@link select} parses: JSONEachRow as the engine wrote it. */
+  selectText(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<string>;
   /** DDL, INSERT … SELECT. */
   command(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<void>;
   /** Binary insert: RowBinary of the named columns. Resolves once the rows are durable. */

@@ -7,7 +7,7 @@ import type {SqlConnection, SqlSettings} from './connection.ts';
 import {loadQuery} from './query-file.ts';
 import {guardStatement} from './sql-guard.ts';
 import type {GuardAccess} from './sql-guard-lists.ts';
-import {bindParams} from './sql-text.ts';
+import {bindParams, parseRowsWithIntegers} from './sql-text.ts';
 import {isoOfMs} from './time-text.ts';
 
 /** Opens a connection for one statement of a user: these settings, then read-only for its life. */
@@ -27,11 +27,11 @@ export class ClickHouseReadStore implements ReadStore {
 
   async query(sql: string, options: ReadQueryOptions = {}): Promise<Record<string, unknown>[]> {
     const statement = guardStatement(bindUserParams(sql, options.parameters ?? {}), {access: this.#access, allowsFormat: false});
-    const settings = {...statement.settings, ...readLimits(options), ...streamSetting(options.stream)};
+    const settings = {...PLAIN_INTEGERS, ...statement.settings, ...readLimits(options), ...streamSetting(options.stream)};
     return this.#slots.run(async () => {
       const reader = await this.#openReader(settings);
       try {
-        return await reader.select<Record<string, unknown>>(statement.sql);
+        return parseRowsWithIntegers(await reader.selectText(statement.sql));
       } catch (error) {
         throw refusedByEngine(error);
       } finally {
@@ -60,6 +60,9 @@ export class ClickHouseReadStore implements ReadStore {
     return rows.map(toDeadLetter);
   }
 }
+
+/** For people: a count is a number. What a double cannot hold comes as text. */
+const PLAIN_INTEGERS: SqlSettings = {output_format_json_quote_64bit_integers: 0};
 
 /** Views without `_all` read the stream from here; no other statement sees it. */
 export const streamSetting = (stream: string | undefined): SqlSettings => (stream === undefined ? {} : {log_comment: `stream=${stream}`});

@@ -119,3 +119,11 @@ export function withSettings(sql: string, settings: SqlSettings = {}): string {
 export function parseRows<Row>(text: string): Row[] {
   return text.length === 0 ? [] : (JSON.parse(`[${text.trimEnd().replaceAll('\n', ',')}]`) as Row[]);
 }
+
+const STRING_OR_LONG_INTEGER = /"(?:[^"\\]|\\.)*"|(?<![\d.])-?\d{16,}(?![\d.eE])/g;
+
+/** {@link parseRows} of an answer with unquoted integers; one that a double cannot hold becomes text. */
+export function parseRowsWithIntegers<Row>(text: string): Row[] {
+  if (!/\d{16}/.test(text)) return parseRows(text);
+  return parseRows(text.replace(STRING_OR_LONG_INTEGER, token => (token.startsWith('"') || Number.isSafeInteger(Number(token)) ? token : `"${token}"`)));
+}

@@ -58,10 +58,14 @@ export class ServerSqlConnection implements SqlConnection {
     });
   }
 
-  select<Row>(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<Row[]> {
+  async select<Row>(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<Row[]> {
+    return parseRows<Row>(await this.selectText(sql, params, settings));
+  }
+
+  selectText(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<string> {
     return this.#run(async () => {
       const {stream} = await this.#client.exec({query: withOutput(bindParams(sql, params), 'JSONEachRow', settings)});
-      return parseRows<Row>(await textOf(stream));
+      return textOf(stream);
     });
   }
 

@@ -50,12 +50,20 @@ describe.skipIf(skipReason !== null).each([
 
   test('a query gives rows, with its parameters as values', async () => {
     const rows = await warehouse.query('SELECT {x:String} AS x, arraySum({list:Array(UInt8)}) AS sum', {parameters: {x: "'; DROP", list: [1, 2]}});
-    expect(rows).toEqual([{x: "'; DROP", sum: '3'}]);
+    expect(rows).toEqual([{x: "'; DROP", sum: 3}]);
+  });
+
+  test('integers are numbers; those that a double cannot hold are text, and so is text that looks like one', async () => {
+    const sql = "SELECT toUInt64(42) AS small, toUInt64('18446744073709551615') AS big, toInt256('-12345678901234567890123') AS huge, '1234567890123456789' AS text, [toUInt64('9007199254740993')] AS list, 0.1 AS half, 'a\"12345678901234567' AS quoted, map('12345678901234567', 3) AS map";
+    const rows = await warehouse.query(sql);
+    expect(rows).toEqual([
+      {small: 42, big: '18446744073709551615', huge: '-12345678901234567890123', text: '1234567890123456789', list: ['9007199254740993'], half: 0.1, quoted: 'a"12345678901234567', map: {'12345678901234567': 3}},
+    ]);
   });
 
   test('the owner reads tables, a viewer only views', async () => {
     const sql = 'SELECT count() AS n FROM outcomes';
-    expect(await warehouse.query(sql)).toEqual([{n: '5'}]);
+    expect(await warehouse.query(sql)).toEqual([{n: 5}]);
     await expect(opened.viewer.query(sql)).rejects.toMatchObject({code: 'ASSAY_QUERY_REFUSED', message: expect.stringContaining('outcomes')});
     expect(await opened.viewer.query('SELECT count() AS n FROM v_ledger_all')).toHaveLength(1);
   });
