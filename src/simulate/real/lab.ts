@@ -6,7 +6,7 @@ import {decodeRecord} from '../../avro/released.ts';
 import {Closer} from '../../closing/closer.ts';
 import {AssayError} from '../../core/errors.ts';
 import type {ExperimentView} from '../../core/experiment.ts';
-import {type Stream, streamTopic, workerGroup} from '../../core/streams.ts';
+import {LIVE_STREAM, LIVE_TOPIC, type Stream, streamTopic, workerGroup} from '../../core/streams.ts';
 import {durationMs, type EpochMs, epochMs} from '../../core/units.ts';
 import {parseDefinition, requireDefinition} from '../../experiment/definition.ts';
 import {currentOf} from '../../experiment/state.ts';
@@ -122,6 +122,27 @@ export class Lab {
     await this.publish(stream, {experiment: SPLIT, design: 'split', weights: {c: 50, t: 50}, validFrom});
     await this.publish(stream, {experiment: PAIRED, design: 'paired', weights: {c: 50, t: 50}, validFrom});
     return stream;
+  }
+
+  /** The live stream: the log stamps the records and workers tick. One to a lab. */
+  async openLiveStream(): Promise<Stream> {
+    const {registry, log} = this.ground;
+    const stream: Stream = {
+      name: LIVE_STREAM, kind: 'live', topic: LIVE_TOPIC, latenessMs: durationMs(LATENESS_MS), sliceMs: durationMs(SLICE_MS), maxAgeMs: durationMs(30 * 86_400_000), partitions: 8,
+    };
+    await log.createTopic({topic: stream.topic, partitions: stream.partitions, clock: 'log', retentionMs: null});
+    await registry.announceStream(stream);
+    await this.publish(stream, {experiment: SPLIT, design: 'split', weights: {c: 50, t: 50}});
+    await this.publish(stream, {experiment: PAIRED, design: 'paired', weights: {c: 50, t: 50}});
+    return stream;
+  }
+
+  /** Resolves once slices up to `through` are closed. */
+  async closedThrough(stream: Stream, through: number, limitMs: number): Promise<void> {
+    await until(`slices of ${stream.name} to be closed`, limitMs, async () => {
+      const {closedThrough} = await this.ground.warehouse.closingState(stream.name);
+      return closedThrough !== null && closedThrough >= through;
+    });
   }
 
   /** The next version of an experiment; the first is a draft and then runs. */

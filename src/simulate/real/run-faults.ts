@@ -5,10 +5,11 @@ import type {RealPorts} from './ground.ts';
 import {DATA_FAULTS} from './data-faults.ts';
 import {EMBEDDED_FAULTS} from './embedded-faults.ts';
 import {Lab} from './lab.ts';
+import {POISON_FAULTS} from './poison-faults.ts';
 import {PROCESS_FAULTS} from './process-faults.ts';
 import {WAREHOUSE_FAULTS} from './warehouse-faults.ts';
 
-export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...WAREHOUSE_FAULTS, ...DATA_FAULTS];
+export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...WAREHOUSE_FAULTS, ...DATA_FAULTS, ...POISON_FAULTS];
 
 export type FaultsRequest = {
   readonly ports: RealPorts;
