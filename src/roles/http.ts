@@ -1,6 +1,9 @@
 import {LIVE_STREAM} from '../core/streams.ts';
-import {currentOf} from '../experiment/state.ts';
+import {makeSdkConfig} from '../experiment/make-sdk-config.ts';
+import type {ExperimentRegistry} from '../experiment/registry.ts';
+import {currentOf, type ExperimentsState} from '../experiment/state.ts';
 import {EventDoor} from '../ingest/accept-events.ts';
+import type {ConfigFeed} from '../web/config-routes.ts';
 import {openServer} from '../web/server.ts';
 import type {Platform} from './platform.ts';
 import {currentReport, renderReport} from './reports.ts';
@@ -30,6 +33,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     port: config.number('server.port'),
     logger,
     door,
+    experiments: configFeed(registry),
     warehouse,
     metrics,
     stream: streamName,
@@ -45,4 +49,17 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
       return report === null ? null : renderReport(report, format);
     },
   });
+}
+
+/** Thousands of SDKs ask for the same answer after each change, so it is made once. */
+function configFeed(registry: ExperimentRegistry): ConfigFeed {
+  let made: {readonly state: ExperimentsState; readonly document: ReturnType<typeof makeSdkConfig>} | undefined;
+  return {
+    current: () => {
+      const state = registry.snapshot();
+      if (made?.state !== state) made = {state, document: makeSdkConfig(state, LIVE_STREAM)};
+      return made.document;
+    },
+    subscribe: listener => registry.subscribe(listener),
+  };
 }

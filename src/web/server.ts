@@ -4,12 +4,15 @@ import {AssayError, messageOf} from '../core/errors.ts';
 import type {Logger} from '../core/telemetry.ts';
 import {BusyError, type EventDoor} from '../ingest/accept-events.ts';
 import type {ReadStore, VerdictStore} from '../warehouse/warehouse.ts';
+import {addConfig, type ConfigFeed} from './config-routes.ts';
 
 export type ServerOptions = {
   readonly host: string;
   readonly port: number;
   readonly logger: Logger;
   readonly door: EventDoor;
+  /** What SDKs assign by; without it `/v1/config` is not there. */
+  readonly experiments?: ConfigFeed;
   readonly warehouse: ReadStore & VerdictStore;
   /** What keeps the process from being ready; empty when it is. */
   readonly unready: () => Promise<readonly string[]>;
@@ -45,6 +48,7 @@ export async function openServer(options: ServerOptions): Promise<{readonly url:
   addIngest(app, options);
   addOperations(app, options);
   addReading(app, options);
+  if (options.experiments !== undefined) addConfig(app, options.experiments);
   try {
     await app.listen({host: options.host, port: options.port});
   } catch (error) {
