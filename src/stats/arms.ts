@@ -1,4 +1,4 @@
-import {squaredDeviations} from './moments.ts';
+import {momentsOf, squaredDeviations} from './moments.ts';
 import {refuse} from './outcome.ts';
 import {
   type Numbers,
@@ -24,6 +24,8 @@ export interface ArmSummary {
   readonly n: number;
   readonly mean: number;
   readonly variance: number;
+  /** In the caller's units, from a pivot of its own: an arm around 0 beside one around 8000 keeps its digits. */
+  readonly ownMean?: number;
 }
 
 /** Both arms in units where squares neither overflow nor lose digits: x = value·scale + offset. */
@@ -46,7 +48,7 @@ export function readArms(input: unknown): Arms {
 
 /** Mean in the caller's units. */
 export function trueMean(arm: ArmSummary, arms: Arms): number {
-  return (arm.mean + arms.offset) / arms.scale;
+  return arm.ownMean ?? (arm.mean + arms.offset) / arms.scale;
 }
 
 /** Mean and variance of observations, without a pivot; n may be 0. */
@@ -91,11 +93,15 @@ function readObserved(a: Float64Array, b: Float64Array): Arms {
   const scale = scaleFor(largestMagnitude(a, b));
   const offset = (a[0] ?? 0) * scale;
   return {
-    a: summarise(a.map(x => x * scale - offset)),
-    b: summarise(b.map(x => x * scale - offset)),
+    a: {...summarise(a.map(x => x * scale - offset)), ownMean: meanOf(a, scale)},
+    b: {...summarise(b.map(x => x * scale - offset)), ownMean: meanOf(b, scale)},
     scale,
     offset,
   };
+}
+
+function meanOf(values: Float64Array, scale: number): number {
+  return scale === 1 ? momentsOf(values).mean : momentsOf(values.map(x => x * scale)).mean / scale;
 }
 
 function readMixed(a: unknown, b: unknown): Arms {

@@ -1,4 +1,5 @@
 import {covarianceFromSums} from './arms.ts';
+import {momentsOf} from './moments.ts';
 import {refuse} from './outcome.ts';
 import {
   type Numbers,
@@ -25,6 +26,9 @@ export interface BivariateSummary {
 }
 
 export interface BivariateArm extends BivariateSummary {
+  /** What the means lost to rounding; matters when data has a huge common offset. */
+  readonly meanYLow: number;
+  readonly meanXLow: number;
   /** Observations, when they were given: residuals of them lose no digits. */
   readonly observed?: {readonly y: Float64Array; readonly x: Float64Array};
 }
@@ -92,15 +96,15 @@ function readColumns(arm: Record<string, unknown>, field: string, names: Measure
 function summarise({y, x}: Columns, field: string, names: MeasureNames): BivariateArm {
   requireFinite(y, `${field}.${names.y}`);
   requireFinite(x, `${field}.${names.x}`);
-  const n = y.length;
-  const meanY = n === 0 ? 0 : sum(y) / n;
-  const meanX = n === 0 ? 0 : sum(x) / n;
-  const centredY = y.map(value => value - meanY);
-  const centredX = x.map(value => value - meanX);
+  const [ofY, ofX] = [momentsOf(y), momentsOf(x)];
+  const centredY = y.map(value => value - ofY.mean - ofY.meanLow);
+  const centredX = x.map(value => value - ofX.mean - ofX.meanLow);
   return {
-    n,
-    meanY,
-    meanX,
+    n: y.length,
+    meanY: ofY.mean,
+    meanX: ofX.mean,
+    meanYLow: ofY.meanLow,
+    meanXLow: ofX.meanLow,
     varianceY: centredProduct(centredY, centredY),
     varianceX: centredProduct(centredX, centredX),
     covariance: centredProduct(centredY, centredX),
@@ -130,6 +134,8 @@ function readSummary(arm: Record<string, unknown>, field: string, names: Measure
       n,
       meanY: real(`mean${y}`),
       meanX: real(`mean${x}`),
+      meanYLow: 0,
+      meanXLow: 0,
       varianceY: readNonNegative(arm[`variance${y}`], `${field}.variance${y}`),
       varianceX: readNonNegative(arm[`variance${x}`], `${field}.variance${x}`),
       covariance: real('covariance'),
@@ -142,6 +148,8 @@ function readSummary(arm: Record<string, unknown>, field: string, names: Measure
     n,
     meanY: n === 0 ? 0 : Number(sumY) / n,
     meanX: n === 0 ? 0 : Number(sumX) / n,
+    meanYLow: 0,
+    meanXLow: 0,
     varianceY: Math.max(0, covarianceFromSums(n, {sumX: sumY, sumY, sumXY: squaresY})),
     varianceX: Math.max(0, covarianceFromSums(n, {sumX, sumY: sumX, sumXY: squaresX})),
     covariance: covarianceFromSums(n, {sumX, sumY, sumXY}),

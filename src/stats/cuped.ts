@@ -51,7 +51,7 @@ export function cuped(
     }
     const raw = a.varianceY / a.n + b.varianceY / b.n;
     const df = welchDf(adjustedA, adjustedB);
-    const difference = a.meanY - b.meanY - theta * (a.meanX - b.meanX);
+    const difference = deltaY(a, b) - theta * deltaX(a, b);
     return {
       nA: a.n,
       nB: b.n,
@@ -65,13 +65,17 @@ export function cuped(
   });
 }
 
+/** The means apart, with what each lost to rounding: a common offset of 1e9 costs no digits. */
+const deltaY = (a: BivariateArm, b: BivariateArm): number => a.meanY - b.meanY + (a.meanYLow - b.meanYLow);
+const deltaX = (a: BivariateArm, b: BivariateArm): number => a.meanX - b.meanX + (a.meanXLow - b.meanXLow);
+
 /** cov(Y, X)/var(X) over both arms together, as one sample. */
 function pooledTheta(a: BivariateArm, b: BivariateArm): number {
   const between = (a.n * b.n) / (a.n + b.n);
-  const deltaX = a.meanX - b.meanX;
+  const apart = deltaX(a, b);
   const covariance =
-    (a.n - 1) * a.covariance + (b.n - 1) * b.covariance + between * deltaX * (a.meanY - b.meanY);
-  const variance = (a.n - 1) * a.varianceX + (b.n - 1) * b.varianceX + between * deltaX * deltaX;
+    (a.n - 1) * a.covariance + (b.n - 1) * b.covariance + between * apart * deltaY(a, b);
+  const variance = (a.n - 1) * a.varianceX + (b.n - 1) * b.varianceX + between * apart * apart;
   const sd = Math.sqrt(variance / (a.n + b.n - 1));
   return isNoise(sd, a.meanX, b.meanX) ? 0 : covariance / variance;
 }

@@ -45,6 +45,9 @@ export function relativeLift(
       );
     const lift = (a.mean - b.mean) / Math.abs(meanB);
     const standardError = Math.sqrt(squareA + squareB * (meanA / meanB) ** 2) / Math.abs(meanB);
+    if (!(standardError > 0)) {
+      refuse('zero_variance', 'a is constantly 0: a relative difference of exactly −100 % has no spread; use the absolute difference');
+    }
     const df = welchDf(a, b);
     return {
       nA: a.n,

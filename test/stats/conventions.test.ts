@@ -50,6 +50,24 @@ describe('means', () => {
     );
   });
 
+  it('an arm around 0 beside one around 8000 keeps the digits of its own mean', () => {
+    const b = [0.0123, -0.0139, 0.0021];
+    const {lift} = ok(relativeLift({a: [8000, 8000.01, 7999.98], b}));
+    expect(lift / ((23_999.99 - 0.0005) / 0.0005)).toBeCloseTo(1, 12);
+  });
+
+  it('a constant 0 against a control with spread has no relative error: refused, not infinite', () => {
+    expect(relativeLift({a: [0, 0, 0], b: [1, 2, 3]})).toMatchObject({status: 'not-computable', reason: 'zero_variance'});
+  });
+
+  it('CUPED: a common offset of a billion in the covariate changes nothing', () => {
+    const arms = (offset: number) => ({
+      a: {pre: [0.25, 1.5, 2, 3.75].map(x => x + offset), post: [1.5, 2, 3.25, 4].map(x => x + 2 * offset)},
+      b: {pre: [0.5, 1, 2.25, 2.5].map(x => x + offset), post: [0.5, 1.75, 2, 3].map(x => x + 2 * offset)},
+    });
+    expect(ok(cuped(arms(2 ** 30))).difference).toBeCloseTo(ok(cuped(arms(0))).difference, 14);
+  });
+
   it.each([1e-200, 1e200])('a unit of %d changes nothing but the unit', unit => {
     const a = [1, 2, 4, 8];
     const b = [2, 1, 3, 4];

@@ -153,3 +153,26 @@ describe('jstat, for comparison', () => {
     expect(relativeError(studentT.cdf(-1e-6, 1e7), 0.49999960105772956)).toBeLessThan(1e-14);
   });
 });
+
+describe("Student's t quantile where the library has no digits", () => {
+  // mpmath with 40 digits.
+  it.each([
+    [0.49999, 1e8, -2.5066282811625716e-5],
+    [0.50001, 1e15, 2.506628274882087e-5],
+    [0.4, 1e15, -0.2533471031357998],
+    [0.975, 1e300, 1.9599639845400538],
+    [0.25, 1e7, -0.6744897747295752],
+  ])('p = %d, df = %d', (p, df, expected) => {
+    expect(relativeError(studentT.quantile(p, df), expected)).toBeLessThan(1e-13);
+  });
+
+  it('tails out to the largest doubles, and the quantile of a tail is where the tail is', () => {
+    expect(studentT.quantile(1e-300, 1.5)).toBeLessThan(-1e199);
+    for (const df of [0.5, 1, 2, 3.7, 30, 999, 1e5, 1e6, 1e9]) {
+      for (const p of [1e-100, 1e-12, 0.025, 0.4999, 0.5001, 0.9]) {
+        const t = studentT.quantile(p, df);
+        if (Number.isFinite(t)) expect(relativeError(studentT.cdf(t, df), p), `p = ${p}, df = ${df}`).toBeLessThan(1e-9);
+      }
+    }
+  });
+});
