@@ -2,9 +2,13 @@ import type {Command} from './command.ts';
 import {analyzeCommand} from './commands/analyze.ts';
 import {assignCommand} from './commands/assign.ts';
 import {deadLettersCommand} from './commands/dead-letters.ts';
+import {deliveriesCommand} from './commands/deliveries.ts';
 import {demoCommand} from './commands/demo.ts';
 import {experimentsCommand} from './commands/experiments.ts';
+import {forgetCommand} from './commands/forget.ts';
+import {exportCommand} from './commands/export.ts';
 import {importCommand} from './commands/import.ts';
+import {notifyCommand} from './commands/notify.ts';
 import {queryCommand} from './commands/query.ts';
 import {replayCommand} from './commands/replay.ts';
 import {reportCommand} from './commands/report.ts';
@@ -31,8 +35,12 @@ export const COMMANDS: readonly Command[] = [
   replayCommand,
   verifyCommand,
   queryCommand,
+  exportCommand,
   statCommand,
   deadLettersCommand,
+  deliveriesCommand,
+  notifyCommand,
+  forgetCommand,
   schemaCommand,
   migrateCommand,
   topicsCommand,

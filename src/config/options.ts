@@ -65,5 +65,11 @@ export const OPTIONS: readonly Option[] = [
   option('reports.public_url', {kind: 'text', default: '', describe: 'address of this server in links of reports'}),
   option('experiments.directory', {kind: 'text', default: '', flag: 'experiments', describe: 'YAML definitions published at start'}),
   option('rules.file', {kind: 'text', default: '', flag: 'rules', describe: 'YAML file of alert rules'}),
+  option('export.s3_endpoint', {kind: 'text', default: '', describe: 'address of an object store that speaks S3, e.g. https://minio.example:9000; empty for AWS'}),
+  option('export.s3_region', {kind: 'text', default: 'us-east-1', describe: 'region of the bucket at AWS'}),
+  option('export.s3_access_key', {kind: 'text', default: '', describe: 'access key for s3:// exports; empty for a bucket that anyone may write'}),
+  option('export.s3_secret_key', {kind: 'text', default: '', secret: true, describe: 'secret key for s3:// exports'}),
+  option('privacy.hash_unit_ids', {kind: 'switch', default: false, describe: 'store a keyed hash of each unit id instead of the id; set it before the first event and never change it'}),
+  option('privacy.hash_key', {kind: 'text', default: '', secret: true, describe: 'key of that hash, the same for every worker'}),
   option('observe.log_level', {kind: 'choice', choices: ['debug', 'info', 'warn', 'error', 'silent'], default: 'warn', flag: 'log-level', describe: 'log level (to stderr)'}),
 ];

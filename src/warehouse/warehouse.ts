@@ -20,7 +20,7 @@ import type {Verdict} from '../core/verdict.ts';
  * `ASSAY_SINK_REJECTED` (fatal: the engine says the rows or the query are wrong),
  * `ASSAY_WAREHOUSE_CORRUPT`, `ASSAY_MIGRATION_FAILED` (fatal).
  */
-export interface Warehouse extends FactStore, ClosingStore, AnalysisStore, VerdictStore, OutboxStore, ReadStore {
+export interface Warehouse extends FactStore, PrivacyStore, ClosingStore, AnalysisStore, VerdictStore, OutboxStore, ReadStore, ExportStore {
   /** Applies the migrations that are missing, in order, under a lock. */
   migrate(): Promise<MigrationReport>;
   /** The engine's version, e.g. "26.7.2.1". */
@@ -49,7 +49,12 @@ export interface FactStore {
   openOutcomes(query: PartitionBelow & {readonly from: EpochMs}): AsyncIterable<readonly OutcomeFact[]>;
   /** Whether any of these positions already has an arrivals row, i.e. the highest offset + 1 written for the partition; null when none. */
   writtenThrough(stream: string, logEpoch: number, partition: number): Promise<bigint | null>;
+  /** What a worker may not write any more. */
+  tombstones(stream: string): Promise<Tombstones>;
 }
+
+/** Facts of a unit that arrived up to its time are forgotten, and so are later copies of them, which `ids` knows by their hashes. */
+export type Tombstones = {readonly units: ReadonlyMap<string, EpochMs>; readonly ids: ReadonlySet<bigint>};
 
 export type PartitionBelow = {
   readonly stream: string;
@@ -68,6 +73,20 @@ export type FirstExposure = {
   readonly eventId: string;
   readonly isCrossover: boolean;
 };
+
+// ── forgetting ────────────────────────────────────────────────────────────────
+
+export interface PrivacyStore {
+  /**
+   * Writes a tombstone that covers what arrived of the unit so far, and what is needed to keep the
+   * books without it. From here on no recompute counts it. null when nothing ever arrived in the stream.
+   */
+  writeTombstone(request: {readonly stream: string; readonly unitId: string; readonly reason: string}): Promise<Tombstone | null>;
+  /** Erases the facts that the tombstone covers and the dead letters with the unit's key in the log. Repeating it is harmless. */
+  eraseUnit(request: {readonly stream: string; readonly unitId: string; readonly logKey: string; readonly forgottenTs: EpochMs}): Promise<void>;
+}
+
+export type Tombstone = {readonly forgottenTs: EpochMs; /** Events it covers. */ readonly events: number};
 
 // ── closing and audit ─────────────────────────────────────────────────────────
 
@@ -379,3 +398,26 @@ export type ReadQueryOptions = {
   readonly rowsMax?: number;
   readonly secondsMax?: number;
 };
+
+// ── cold storage ──────────────────────────────────────────────────────────────
+
+/** A file of this machine, or an object of a store that speaks S3. */
+export type ExportTarget =
+  | {readonly kind: 'file'; readonly path: string}
+  | {readonly kind: 's3'; readonly url: string; readonly accessKey: string; readonly secretKey: string};
+
+export type ExportRequest = {
+  /** One read-only statement; the same rules as `query`. */
+  readonly sql: string;
+  readonly target: ExportTarget;
+  readonly stream?: string;
+};
+
+export interface ExportStore {
+  /**
+   * Writes the rows of a statement as Parquet (zstd), replacing what was there. A file appears
+   * whole or not at all.
+   * @returns rows as the written file says; null when a server on another machine wrote it
+   */
+  exportRows(request: ExportRequest): Promise<{readonly rows: number | null}>;
+}

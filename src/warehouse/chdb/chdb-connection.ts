@@ -33,6 +33,12 @@ export class ChdbSqlConnection implements SqlConnection {
     return result.text();
   }
 
+  async saveParquet(sql: string, path: string, settings?: SqlSettings): Promise<number> {
+    await this.#run(withSettings(`INSERT INTO FUNCTION file(${quoteString(path)}, 'Parquet') ${sql}`, {...settings, engine_file_truncate_on_insert: 1}));
+    const result = await this.#run(`SELECT toFloat64(count()) AS rows FROM file(${quoteString(path)}, 'Parquet') FORMAT JSONEachRow`);
+    return parseRows<{rows: number}>(result.text())[0]?.rows ?? 0;
+  }
+
   async command(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<void> {
     await this.#run(withSettings(bindParams(sql, params), settings));
   }

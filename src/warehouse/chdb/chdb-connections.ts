@@ -15,6 +15,7 @@ export async function connectionsOf(engine: ChdbEngine, close: () => Promise<voi
     closing: await engine.openConnection(),
     stats: await engine.openConnection(),
     openReader: settings => engine.openConnection({...settings, readonly: 1}),
+    openExporter: settings => engine.openConnection(settings),
     close,
   };
 }

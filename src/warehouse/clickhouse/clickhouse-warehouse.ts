@@ -1,9 +1,11 @@
 import type {Clock} from '../../core/clock.ts';
 import type {AnalysisStore, ClosingStore, Warehouse} from '../warehouse.ts';
 import type {SqlConnection} from './connection.ts';
+import {ClickHouseExportStore} from './export-store.ts';
 import {ClickHouseFactStore} from './fact-store.ts';
 import {loadMigrations, migrate} from './migrations.ts';
 import {ClickHouseOutboxStore} from './outbox-store.ts';
+import {ClickHousePrivacyStore} from './privacy-store.ts';
 import {ClickHouseReadStore, type OpenReader} from './read-store.ts';
 import {ClickHouseRegistryStore} from './registry-store.ts';
 import type {GuardAccess} from './sql-guard-lists.ts';
@@ -21,6 +23,8 @@ export type WarehouseConnections = {
   readonly stats: SqlConnection;
   /** A connection for one statement of a user: these settings, then read-only for its life. */
   readonly openReader: OpenReader;
+  /** A connection for one export: it writes a file or an object, so it is not read-only. */
+  readonly openExporter: OpenReader;
   /** Closes the four above and what they rest on. */
   close(): Promise<void>;
 };
@@ -48,7 +52,9 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
   const registry = new ClickHouseRegistryStore(connections.closing);
   const verdicts = new ClickHouseVerdictStore(stats);
   const outbox = new ClickHouseOutboxStore(stats);
+  const privacy = new ClickHousePrivacyStore(connections.closing);
   const reads = new ClickHouseReadStore({connection: stats, openReader, access});
+  const exports = new ClickHouseExportStore({openExporter: connections.openExporter, access});
   return {
     insertFacts: batch => facts.insertFacts(batch),
     insertProvisional: (stream, slices) => facts.insertProvisional(stream, slices),
@@ -56,6 +62,10 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     firstExposures: (stream, unitIds) => facts.firstExposures(stream, unitIds),
     openOutcomes: query => facts.openOutcomes(query),
     writtenThrough: (stream, logEpoch, partition) => facts.writtenThrough(stream, logEpoch, partition),
+    tombstones: stream => facts.tombstones(stream),
+
+    writeTombstone: request => privacy.writeTombstone(request),
+    eraseUnit: request => privacy.eraseUnit(request),
 
     progress: (stream, committed) => closing.progress(stream, committed),
     closingState: stream => closing.closingState(stream),
@@ -90,6 +100,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     query: (sql, queryOptions) => reads.query(sql, queryOptions),
     windows: request => reads.windows(request),
     deadLetters: filter => reads.deadLetters(filter),
+    exportRows: request => exports.exportRows(request),
 
     migrate: () => migrate(connections.closing, {migrations: loadMigrations(), clock, holder}),
     engineVersion: async () => (await lookup.select<{version: string}>('SELECT version() AS version'))[0]?.version ?? '',

@@ -38,6 +38,11 @@ export interface SqlConnection {
   select<Row>(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<Row[]>;
   /** What {@link select} parses: JSONEachRow as the engine wrote it. */
   selectText(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<string>;
+  /**
+   * Writes a SELECT's rows as Parquet to a file of this machine and returns how many the file
+   * holds; null when the engine does not say.
+   */
+  saveParquet(sql: string, path: string, settings?: SqlSettings): Promise<number | null>;
   /** DDL, INSERT … SELECT. */
   command(sql: string, params?: SqlParams, settings?: SqlSettings): Promise<void>;
   /** Binary insert: RowBinary of the named columns. Resolves once the rows are durable. */

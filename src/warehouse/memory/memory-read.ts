@@ -2,7 +2,7 @@ import {AssayError} from '../../core/errors.ts';
 import {unquantise} from '../../core/exact.ts';
 import {histogramQuantile} from '../../core/histogram.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
-import type {ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
+import type {ExportStore, ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
 import type {MemoryClosing} from './memory-closing.ts';
 import type {MemoryState} from './memory-state.ts';
 
@@ -10,10 +10,10 @@ type Request = Parameters<ReadStore['windows']>[0];
 type Part = Pick<WindowRow, 'phase' | 'variant' | 'metric' | 'n' | 'sum' | 'min' | 'max'> & {
   readonly sliceStart: EpochMs;
   readonly sumSquares: number;
-  readonly histogram: ReadonlyMap<number, number>;
+  readonly histogram: Iterable<readonly [bucket: number, count: number]>;
 };
 
-export class MemoryRead implements ReadStore {
+export class MemoryRead implements ReadStore, ExportStore {
   readonly #state: MemoryState;
   readonly #closing: MemoryClosing;
 
@@ -23,6 +23,10 @@ export class MemoryRead implements ReadStore {
   }
 
   query(): Promise<Record<string, unknown>[]> {
+    return Promise.reject(new AssayError('ASSAY_QUERY_REFUSED', 'the memory warehouse knows no SQL'));
+  }
+
+  exportRows(): Promise<{readonly rows: number | null}> {
     return Promise.reject(new AssayError('ASSAY_QUERY_REFUSED', 'the memory warehouse knows no SQL'));
   }
 

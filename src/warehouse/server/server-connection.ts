@@ -1,5 +1,7 @@
 import {type ClickHouseClient, ClickHouseError, createClient} from '@clickhouse/client';
+import {createWriteStream} from 'node:fs';
 import {Readable} from 'node:stream';
+import {pipeline} from 'node:stream/promises';
 import {AssayError, messageOf} from '../../core/errors.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
 import {toWarehouseError} from '../clickhouse/engine-error.ts';
@@ -66,6 +68,14 @@ export class ServerSqlConnection implements SqlConnection {
     return this.#run(async () => {
       const {stream} = await this.#client.exec({query: withOutput(bindParams(sql, params), 'JSONEachRow', settings)});
       return textOf(stream);
+    });
+  }
+
+  saveParquet(sql: string, path: string, settings?: SqlSettings): Promise<number | null> {
+    return this.#run(async () => {
+      const {stream, summary} = await this.#client.exec({query: withOutput(sql, 'Parquet', settings)});
+      await pipeline(stream, createWriteStream(path));
+      return summary?.result_rows === undefined ? null : Number(summary.result_rows);
     });
   }
 

@@ -15,6 +15,7 @@ export function openServerConnections(options: ServerOptions): WarehouseConnecti
     closing,
     stats,
     openReader: settings => Promise.resolve(new ServerSqlConnection(options, {...settings, readonly: 1})),
+    openExporter: settings => Promise.resolve(new ServerSqlConnection(options, settings)),
     close: async () => {
       await Promise.all([writer, lookup, closing, stats].map(connection => connection.close()));
     },
