@@ -42,6 +42,12 @@ export class ChannelHealth {
     return this.#byChannel.get(channel)?.holdUntil ?? epochMs(0);
   }
 
+  /** No post before this time. */
+  rest(channel: string, until: EpochMs): void {
+    const health = this.#byChannel.get(channel);
+    if (health !== undefined) health.holdUntil = epochMs(Math.max(health.holdUntil, until));
+  }
+
   isDisabled(channel: string): boolean {
     return this.#byChannel.get(channel)?.isDisabled ?? false;
   }
@@ -62,7 +68,7 @@ export class ChannelHealth {
     health.failingSince ??= now;
     if (result.outcome === 'failed' && result.isSlowDown) {
       const rest = result.retryAfterMs ?? NOTIFY_LIMITS.slowDownMs;
-      health.holdUntil = epochMs(Math.max(health.holdUntil, now + Math.round(rest)));
+      this.rest(channel, epochMs(now + Math.round(rest)));
     }
   }
 }

@@ -1,13 +1,28 @@
 import type {EpochMs} from '../core/units.ts';
 import type {Report} from '../report/report.ts';
+import type {AlertRow} from '../warehouse/warehouse.ts';
 
 /** What happened, before any channel gave it a form. */
-export type Notice = {
+export type Notice = ReportNotice | AlertNotice | TestNotice;
+
+export type ReportNotice = {
   readonly type: 'decision_changed' | 'digest';
   /** When it happened (not when it is sent). */
   readonly at: EpochMs;
+  /** In the language of the channel's readers. */
   readonly report: Report;
 };
+
+export type AlertNotice = {
+  readonly type: 'alert';
+  readonly at: EpochMs;
+  readonly alert: AlertRow;
+  /** Where a person can look further; null without a public address. */
+  readonly link: string | null;
+};
+
+/** Asked for by a person, to see whether a channel works. */
+export type TestNotice = {readonly type: 'test'; readonly at: EpochMs};
 
 /** A notice in a channel's form, ready for the outbox. */
 export type Composed = {readonly body: string; readonly contentType: string};
@@ -45,8 +60,22 @@ export type DeliveryResult =
   | {readonly outcome: 'gone'; readonly status: number; readonly error: string; readonly durationMs: number};
 
 /**
- * The port to one configured receiver. Adapters: `generic/` (Standard Webhooks); one
- * sub-folder per chat service to come.
+ * A receiver that takes few messages a minute: posts keep `everyMs` apart, and what
+ * waits meanwhile goes out as one message, so that nothing is held back for long and
+ * the receiver never has a reason to shut us out.
+ */
+export type Digesting = {
+  readonly everyMs: number;
+  /** Messages in one digest at most; so many fit the service's size limit. */
+  readonly messagesMax: number;
+  /** Two or more messages, in order, as one. */
+  combine(messages: readonly OutboundMessage[]): OutboundMessage;
+};
+
+/**
+ * The port to one configured receiver. Adapters, one sub-folder each: `generic/` (Standard
+ * Webhooks), `slack/`, `wecom/`, `feishu/`, `dingtalk/`. Every adapter passes
+ * `test/notify/channel.contract.ts`.
  *
  * `compose` is pure: the same notice gives the same bytes. `deliver` makes one attempt,
  * never throws for what the receiver or the network does, and never retries by itself.
@@ -57,6 +86,7 @@ export interface Channel {
   readonly kind: string;
   /** The configured name; unique. */
   readonly name: string;
+  readonly digesting?: Digesting;
   compose(notice: Notice): Composed;
   deliver(message: OutboundMessage, attempt: Attempt): Promise<DeliveryResult>;
 }

@@ -1,5 +1,6 @@
 import {lookup} from 'node:dns/promises';
 import {isIP} from 'node:net';
+import type {Clock} from '../core/clock.ts';
 import {messageOf} from '../core/errors.ts';
 import {judgeAddress} from './address.ts';
 import {NOTIFY_LIMITS} from './limits.ts';
@@ -41,7 +42,7 @@ export async function judgeUrl(text: string, {allow, resolve}: UrlPolicy): Promi
   try {
     addresses = await addressesOf(url, resolve);
   } catch (error) {
-    return refused(`${url.hostname} does not resolve: ${messageOf(error)}`);
+    return refused(unresolved(url.hostname, error));
   }
   if (addresses.length === 0) return refused(`${url.hostname} does not resolve`);
   if (addresses.length > NOTIFY_LIMITS.addressesMax) return refused(`${url.hostname} has ${addresses.length} addresses`);
@@ -52,6 +53,15 @@ export async function judgeUrl(text: string, {allow, resolve}: UrlPolicy): Promi
   }
   return {allowed: true, url, addresses, reason: isListed ? 'allowed by config' : 'https to a global address'};
 }
+
+/** A name server that cannot be asked is another matter than a name that does not exist. */
+function unresolved(hostname: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (!NO_NAME_SERVER.includes(code)) return `${hostname} does not resolve: ${messageOf(error)}`;
+  return `${hostname} cannot be resolved: no name server answers (${code}; offline?), so its addresses could not be checked`;
+}
+
+const NO_NAME_SERVER: readonly string[] = ['EAI_AGAIN', 'ECONNREFUSED', 'ETIMEOUT', 'ENETUNREACH'];
 
 /** The form of a URL; a string says what is wrong with it. */
 function parseTarget(text: string): URL | string {
@@ -92,13 +102,32 @@ const portOf = (url: URL): string => (url.port === '' ? (url.protocol === 'https
 
 export type CheckedUrl = {readonly url: string; readonly allowed: boolean; readonly reason: string};
 
+export type CheckOptions = Partial<UrlPolicy> & {
+  /** Bounds each look-up; without it a silent name server is waited for. */
+  readonly clock?: Clock;
+};
+
 /** What `assay notify check` says of each URL, in order, without connecting to any. */
-export async function checkUrls(urls: readonly string[], policy: Partial<UrlPolicy> = {}): Promise<CheckedUrl[]> {
-  const full: UrlPolicy = {allow: policy.allow ?? [], resolve: policy.resolve ?? systemResolve};
+export async function checkUrls(urls: readonly string[], {allow = [], resolve = systemResolve, clock}: CheckOptions = {}): Promise<CheckedUrl[]> {
+  const bounded: Resolve = clock === undefined ? resolve : hostname => withinTime(resolve(hostname), clock);
   return Promise.all(
     urls.map(async url => {
-      const {allowed, reason} = await judgeUrl(url, full);
+      const {allowed, reason} = await judgeUrl(url, {allow, resolve: bounded});
       return {url, allowed, reason};
     }),
   );
+}
+
+async function withinTime<Value>(work: Promise<Value>, clock: Clock): Promise<Value> {
+  const finished = new AbortController();
+  const late = clock.sleep(NOTIFY_LIMITS.connectMs, finished.signal).then(() => {
+    throw new Error(`no name server answered within ${NOTIFY_LIMITS.connectMs} ms (offline?)`);
+  });
+  // The loser of the race is nobody's business.
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    finished.abort();
+  }
 }

@@ -22,6 +22,7 @@ import {NOTIFY_LIMITS, RETRY_JITTER, RETRY_SCHEDULE_MS} from './limits.ts';
 export type NewDelivery = {
   readonly deliveryId: string;
   readonly channel: string;
+  /** `about: what`; messages of one channel with the same `about` arrive in order. */
   readonly subject: string;
   readonly body: string;
   readonly contentType: string;
@@ -35,7 +36,9 @@ const iso = (at: EpochMs): string => new Date(at).toISOString();
 /** A row's changed_at, always later than the one before, so that "newest" has one answer. */
 const changedAt = (row: DeliveryRow, now: EpochMs): string => iso(epochMs(Math.max(now, Date.parse(row.changed_at) + 1)));
 
-export function newRow(message: NewDelivery, now: EpochMs, state: 'due' | 'disabled'): DeliveryRow {
+export type NewRow = {readonly now: EpochMs; readonly createdAt: EpochMs; readonly state: 'due' | 'disabled'};
+
+export function newRow(message: NewDelivery, {now, createdAt, state}: NewRow): DeliveryRow {
   return {
     delivery_id: message.deliveryId,
     channel: message.channel,
@@ -44,7 +47,7 @@ export function newRow(message: NewDelivery, now: EpochMs, state: 'due' | 'disab
     content_type: message.contentType,
     state,
     attempt: 0,
-    created_at: iso(now),
+    created_at: iso(createdAt),
     next_attempt_at: state === 'due' ? iso(now) : null,
     changed_at: iso(now),
     last_status: null,

@@ -3,11 +3,12 @@ import type {Clock} from '../core/clock.ts';
 import {AssayError, messageOf} from '../core/errors.ts';
 import type {Rng} from '../core/rng.ts';
 import {type Logger, type Metrics, NO_METRICS, SILENT_LOGGER} from '../core/telemetry.ts';
-import type {EpochMs} from '../core/units.ts';
+import {epochMs, type EpochMs} from '../core/units.ts';
 import type {DeliveryRow, OutboxStore} from '../warehouse/warehouse.ts';
-import type {Channel, DeliveryResult} from './channel.ts';
+import type {Channel, DeliveryResult, Digesting, OutboundMessage} from './channel.ts';
 import {ChannelHealth} from './channel-health.ts';
-import {afterAttempt, disabledRow, dueAgain, dueAt, type NewDelivery, newRow} from './delivery-state.ts';
+import {nextBatch, openLanes, readyLanes} from './delivery-order.ts';
+import {afterAttempt, disabledRow, dueAgain, type NewDelivery, newRow} from './delivery-state.ts';
 import {NOTIFY_LIMITS} from './limits.ts';
 
 export type OutboxOptions = {
@@ -30,7 +31,8 @@ export type RunSummary = {
 /**
  * At-least-once delivery over rows in the warehouse: a message is durable before its
  * first POST and stays `due` until a row says otherwise. The states are drawn in
- * `delivery-state.ts`. One process at a time runs it (a singleton job); a second one would
+ * `delivery-state.ts`; messages about one thing keep their order (`delivery-order.ts`).
+ * One process at a time runs it (a singleton job); a second one would
  * post twice, with the same id.
  *
  * In memory are one page of due rows per channel, the ids in flight and one small
@@ -48,6 +50,7 @@ export class Outbox {
   readonly #rounds = new Map<string, Promise<unknown>>();
   readonly #sleepers = new Set<AbortController>();
   #restored: Promise<void> | null = null;
+  #lastCreatedAt: EpochMs = epochMs(0);
   #enqueued: Promise<unknown> = Promise.resolve();
 
   constructor({store, channels, clock, rng, logger = SILENT_LOGGER, metrics = NO_METRICS}: OutboxOptions) {
@@ -74,7 +77,10 @@ export class Outbox {
     await this.#restore();
     if ((await this.#store.delivery(message.deliveryId)) !== null) return 'known';
     const isDisabled = this.#health.isDisabled(message.channel) && (await this.#isStillDisabled(message.channel));
-    await this.#store.insertDeliveries([newRow(message, this.#clock.now(), isDisabled ? 'disabled' : 'due')]);
+    const now = this.#clock.now();
+    // Two messages of one millisecond keep their order.
+    this.#lastCreatedAt = epochMs(Math.max(now, this.#lastCreatedAt + 1));
+    await this.#store.insertDeliveries([newRow(message, {now, createdAt: this.#lastCreatedAt, state: isDisabled ? 'disabled' : 'due'})]);
     this.#metrics.count('assay_notify_enqueued_total', 1, {channel: message.channel});
     this.#logger.info('delivery enqueued', {deliveryId: message.deliveryId, channel: message.channel, isDisabled});
     this.#wake();
@@ -108,15 +114,29 @@ export class Outbox {
     }
   }
 
-  /** One more attempt now, whatever the state; the id stays. */
+  /** One more attempt as soon as the outbox runs, whatever the state; the id stays. */
   async redeliver(deliveryId: string): Promise<DeliveryRow> {
-    const row = await this.#store.delivery(deliveryId);
-    if (row === null) throw new AssayError('ASSAY_NOT_FOUND', `no delivery ${deliveryId}`);
-    if (!this.#channels.has(row.channel)) throw new AssayError('ASSAY_NOT_FOUND', `channel ${row.channel} of ${deliveryId} is not configured`);
-    const again = dueAgain(row, this.#clock.now());
+    const again = dueAgain((await this.#known(deliveryId)).row, this.#clock.now());
     await this.#store.insertDeliveries([again]);
     this.#wake();
     return again;
+  }
+
+  /** The same with the attempt made here. A running outbox may post it too: the receiver sees one id. */
+  async deliverNow(deliveryId: string): Promise<DeliveryRow> {
+    await this.#restore();
+    const {channel} = await this.#known(deliveryId);
+    const again = await this.redeliver(deliveryId);
+    await this.#attempt(channel, [again]);
+    return (await this.#store.delivery(deliveryId)) ?? again;
+  }
+
+  async #known(deliveryId: string): Promise<{readonly row: DeliveryRow; readonly channel: Channel}> {
+    const row = await this.#store.delivery(deliveryId);
+    if (row === null) throw new AssayError('ASSAY_NOT_FOUND', `no delivery ${deliveryId}`);
+    const channel = this.#channels.get(row.channel);
+    if (channel === undefined) throw new AssayError('ASSAY_NOT_FOUND', `channel ${row.channel} of ${deliveryId} is not configured`);
+    return {row, channel};
   }
 
   list(states: readonly DeliveryRow['state'][] = [], limit: number = NOTIFY_LIMITS.dueRowsMax): Promise<DeliveryRow[]> {
@@ -136,10 +156,8 @@ export class Outbox {
   }
 
   async #nextDueAt(channel?: string): Promise<EpochMs | null> {
-    const times = (await this.#waiting(channel)).flatMap(row => {
-      const at = dueAt(row);
-      return at === null ? [] : [Math.max(at, this.#health.holdUntil(row.channel)) as EpochMs];
-    });
+    const lanes = openLanes(await this.#waiting(channel));
+    const times = lanes.map(({channel: name, dueAt}) => epochMs(Math.max(dueAt, this.#health.holdUntil(name))));
     return times.reduce<EpochMs | null>((first, at) => (first === null || at < first ? at : first), null);
   }
 
@@ -149,43 +167,59 @@ export class Outbox {
       const waiting = await this.#waiting(channel.name);
       const now = this.#clock.now();
       if (this.#health.holdUntil(channel.name) > now) return [];
-      return this.#drain(channel, waiting.filter(row => (dueAt(row) ?? Infinity) <= now));
+      const lanes = readyLanes(waiting, now);
+      return channel.digesting === undefined ? this.#drain(channel, lanes) : this.#digest(channel, channel.digesting, lanes);
     });
     this.#rounds.set(channel.name, round.catch(() => undefined));
     return round;
   }
 
-  /** A few at a time; stops when the receiver asks for a rest or the channel is disabled. */
-  async #drain(channel: Channel, rows: readonly DeliveryRow[]): Promise<DeliveryResult['outcome'][]> {
-    const queue = [...rows];
+  /** A few lanes at a time, each in order; stops when the receiver asks for a rest or the channel is disabled. */
+  async #drain(channel: Channel, lanes: DeliveryRow[][]): Promise<DeliveryResult['outcome'][]> {
     const outcomes: DeliveryResult['outcome'][] = [];
     const worker = async (): Promise<void> => {
-      for (let row = queue.shift(); row !== undefined; row = queue.shift()) {
-        const outcome = await this.#attempt(channel, row);
-        outcomes.push(outcome);
-        if (outcome === 'gone' || this.#health.holdUntil(channel.name) > this.#clock.now()) queue.length = 0;
+      for (let lane = lanes.shift(); lane !== undefined; lane = lanes.shift()) {
+        for (const row of lane) {
+          const outcome = await this.#attempt(channel, [row]);
+          outcomes.push(outcome);
+          const isResting = outcome === 'gone' || this.#health.holdUntil(channel.name) > this.#clock.now();
+          if (isResting) lanes.length = 0;
+          // What comes later in the lane waits for its turn.
+          if (isResting || outcome !== 'delivered') break;
+        }
       }
     };
     await Promise.all(Array.from({length: NOTIFY_LIMITS.concurrentPerChannel}, worker));
     return outcomes;
   }
 
-  /** POST, then the row that says so. */
-  async #attempt(channel: Channel, row: DeliveryRow): Promise<DeliveryResult['outcome']> {
-    this.#inFlight.add(row.delivery_id);
+  /** Everything that waits as one message, then a rest. */
+  async #digest(channel: Channel, {everyMs, messagesMax}: Digesting, lanes: readonly DeliveryRow[][]): Promise<DeliveryResult['outcome'][]> {
+    const batch = nextBatch(lanes, messagesMax);
+    if (batch === null) return [];
+    this.#health.rest(channel.name, epochMs(this.#clock.now() + everyMs));
+    const outcome = await this.#attempt(channel, batch);
+    return batch.map(() => outcome);
+  }
+
+  /** POST, then the rows that say so. */
+  async #attempt(channel: Channel, rows: readonly [DeliveryRow, ...DeliveryRow[]]): Promise<DeliveryResult['outcome']> {
+    for (const row of rows) this.#inFlight.add(row.delivery_id);
     try {
-      const message = {deliveryId: row.delivery_id, body: row.body, contentType: row.content_type};
-      const result = await channel.deliver(message, {number: row.attempt + 1, at: this.#clock.now()});
+      const number = Math.max(...rows.map(row => row.attempt)) + 1;
+      const result = await channel.deliver(messageOfRows(channel, rows), {number, at: this.#clock.now()});
       const now = this.#clock.now();
       this.#health.record(channel.name, result, now);
-      const next = afterAttempt(row, result, {now, random: this.#rng.next(), failingSince: this.#health.failingSince(channel.name, now)});
-      await this.#store.insertDeliveries([next]);
-      this.#observe(next, result);
-      if (next.state === 'disabled') await this.#disable(channel.name, next);
-      if (next.state === 'delivered' && this.#health.isDisabled(channel.name)) await this.#enable(channel.name);
+      const context = {now, random: this.#rng.next(), failingSince: this.#health.failingSince(channel.name, now)};
+      const next = rows.map(row => afterAttempt(row, result, context));
+      await this.#store.insertDeliveries(next);
+      for (const row of next) this.#observe(row, result);
+      const disabled = next.find(row => row.state === 'disabled');
+      if (disabled !== undefined) await this.#disable(channel.name, disabled);
+      if (result.outcome === 'delivered' && this.#health.isDisabled(channel.name)) await this.#enable(channel.name);
       return result.outcome;
     } finally {
-      this.#inFlight.delete(row.delivery_id);
+      for (const row of rows) this.#inFlight.delete(row.delivery_id);
     }
   }
 
@@ -268,4 +302,9 @@ export class Outbox {
   #wake(): void {
     for (const sleeper of this.#sleepers) sleeper.abort();
   }
+}
+
+function messageOfRows({digesting}: Channel, [first, ...others]: readonly [DeliveryRow, ...DeliveryRow[]]): OutboundMessage {
+  const messageOf = (row: DeliveryRow): OutboundMessage => ({deliveryId: row.delivery_id, body: row.body, contentType: row.content_type});
+  return digesting === undefined || others.length === 0 ? messageOf(first) : digesting.combine([first, ...others].map(messageOf));
 }

@@ -6,13 +6,18 @@ export type Axis = {
 
 export type AxisSpan = {readonly fromPx: number; readonly toPx: number; readonly ticksMax: number};
 
+/** A span below these has no twelve digits between its ticks: it is drawn as one value. */
+const FLAT_RELATIVE = 1e-9;
+const FLAT_ABSOLUTE = 1e-300;
+
 /** Covers all finite values with a margin; a single value gets room on both sides. */
 export function linearAxis(values: readonly number[], {fromPx, toPx, ticksMax}: AxisSpan): Axis {
   // Beyond this a difference of two values is no longer finite.
   const finite = values.filter(value => Math.abs(value) < 1e150);
   const low = finite.length === 0 ? 0 : Math.min(...finite);
   const high = finite.length === 0 ? 1 : Math.max(...finite);
-  const room = high > low ? (high - low) * 0.04 : Math.max(Math.abs(low) * 0.05, 1e-9);
+  const isFlat = high - low <= Math.max(FLAT_RELATIVE * Math.max(Math.abs(low), Math.abs(high)), FLAT_ABSOLUTE);
+  const room = isFlat ? Math.max(Math.abs(low) * 0.05, 1e-9) : (high - low) * 0.04;
   const from = low - room;
   const to = high + room;
   const clamp = (value: number): number => (Number.isNaN(value) ? from : Math.min(to, Math.max(from, value)));

@@ -75,5 +75,5 @@ const diamond = (x: number, y: number): Markup =>
 function armText(arm: ArmEvidence, unit: Unit, texts: Texts): string {
   if (!isDrawn(arm)) return `${arm.variant}: ${texts.notComputable(texts.why.no_data)}`;
   const value = (number: number | null): string => (number === null ? '–' : formatValue(number, unit));
-  return `${arm.variant}: n ${formatCount(arm.outcomes)}, whiskers ${value(arm.whisker_low)} to ${value(arm.whisker_high)}, quartiles ${value(arm.p25)}, ${value(arm.p50)}, ${value(arm.p75)}, ${texts.label.mean} ${value(arm.mean)}`;
+  return `${arm.variant}: n ${formatCount(arm.outcomes)}, ${texts.label.whiskers} ${value(arm.whisker_low)} ${texts.to} ${value(arm.whisker_high)}, ${texts.label.quartiles} ${value(arm.p25)}, ${value(arm.p50)}, ${value(arm.p75)}, ${texts.label.mean} ${value(arm.mean)}`;
 }

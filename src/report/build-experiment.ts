@@ -2,7 +2,7 @@ import type {ArmEvidence, Decision, Verdict} from '../core/verdict.ts';
 import {buildHealth, worstAudit} from './build-health.ts';
 import {formatEffect, formatInterval, formatSignedShare} from './format.ts';
 import {type ExperimentRows, groupBy} from './newest-rows.ts';
-import {isAuditFailure, metricUnit, missingReason, readingOf, reasonText, toleranceOf} from './read-verdict.ts';
+import {isAuditFailure, metricUnit, missingReason, pairsOf, readingOf, reasonText, toleranceOf} from './read-verdict.ts';
 import type {ExperimentReport, MetricReport, TreatmentReport} from './report.ts';
 import type {Texts} from './texts.ts';
 
@@ -92,7 +92,7 @@ function evidenceText(rows: readonly Verdict[], texts: Texts): string {
   return texts.evidenceSentence({
     metric: row.metric,
     effect: `${formatEffect(row.effect_absolute, unit)}${relative}`,
-    interval: row.cs_low === null || row.cs_high === null ? '' : formatInterval(row.cs_low, row.cs_high, unit),
+    interval: row.cs_low === null || row.cs_high === null ? '' : formatInterval([row.cs_low, row.cs_high], unit, texts.to),
   });
 }
 
@@ -122,6 +122,7 @@ function buildMetric(rows: readonly Verdict[], texts: Texts): MetricReport {
       variant: verdict.variant,
       reading: readingOf(verdict),
       missing_reason: missingReason(verdict, texts),
+      pairs: pairsOf(verdict),
       replay: `assay replay ${verdict.verdict_id}`,
       verdict,
     })),

@@ -1,6 +1,6 @@
 import type {Verdict} from '../core/verdict.ts';
 import {formatCount, formatInstant, formatP, formatShare} from './format.ts';
-import {isAuditFailure} from './read-verdict.ts';
+import {isAuditFailure, missingText} from './read-verdict.ts';
 import type {Check, CheckStatus} from './report.ts';
 import type {Texts} from './texts.ts';
 
@@ -26,7 +26,7 @@ function srm({health}: Verdict, texts: Texts): Check {
   const {status, p_value: p, observed, reason} = health.srm;
   const text =
     status === 'not-computable' || p === null
-      ? texts.health.srmMissing(reason?.replaceAll('_', ' ') ?? texts.noReason)
+      ? texts.health.srmMissing(reason === undefined ? texts.noReason : missingText(reason, texts))
       : texts.health.srm(formatP(p), counts(observed));
   return {code: 'srm', status: STATUS[status], subject: '', text};
 }

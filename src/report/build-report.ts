@@ -42,6 +42,7 @@ export function buildReport(verdicts: readonly Verdict[], options: ReportOptions
     kind: options.kind,
     generated_at: new Date(options.generatedAt).toISOString(),
     headline: headlineOf(experiments, texts),
+    link: options.publicUrl === undefined || options.publicUrl === '' ? null : options.publicUrl,
     summary: summarise(experiments, findings),
     findings,
     experiments,
@@ -64,7 +65,7 @@ export function metricChecks(experiment: ExperimentReport, texts: Texts = ENGLIS
       if (status === null || metric.role === 'diagnostic') return [];
       const effect = verdict.effect_absolute === null ? texts.notComputable(missing) : formatEffect(verdict.effect_absolute, metric.unit);
       const interval =
-        verdict.cs_low === null || verdict.cs_high === null ? '' : `, ${formatInterval(verdict.cs_low, verdict.cs_high, metric.unit)}`;
+        verdict.cs_low === null || verdict.cs_high === null ? '' : `, ${formatInterval([verdict.cs_low, verdict.cs_high], metric.unit, texts.to)}`;
       const word = verdict.effect_absolute === null ? '' : `${texts.reading[reading]}: `;
       return [{code: metric.role, status, subject: `${metric.metric} / ${verdict.variant}`, text: `${word}${effect}${interval}`}];
     }),

@@ -1,6 +1,7 @@
 import type {TestEvidence, Verdict} from '../core/verdict.ts';
 import {formatCount, formatEffect, formatInterval, formatNumber, formatP, formatSignedShare, formatValue} from './format.ts';
-import type {ExperimentReport, MetricReport, MetricRow} from './report.ts';
+import {missingText} from './read-verdict.ts';
+import type {ExperimentReport, MetricReport, MetricRow, PairView} from './report.ts';
 import type {Texts} from './texts.ts';
 
 /*
@@ -18,7 +19,7 @@ export function metricCells(metric: MetricReport, row: MetricRow, texts: Texts):
   const effect = verdict.effect_absolute;
   const relative = verdict.effect_relative === null ? '' : ` (${formatSignedShare(verdict.effect_relative)})`;
   return [
-    {label: label.metric, text: `${metric.metric} · ${metric.role}`},
+    {label: label.metric, text: `${metric.metric} · ${texts.role[metric.role]}`},
     {label: label.variant, text: row.variant},
     {label: label.reads, text: texts.reading[row.reading]},
     {label: label.effect, text: effect === null ? texts.notComputable(row.missing_reason) : `${formatEffect(effect, unit)}${relative}`},
@@ -35,7 +36,7 @@ const meanText = (value: number | null, metric: MetricReport, texts: Texts): str
   value === null ? texts.label.none : formatValue(value, metric.unit);
 
 const intervalText = (low: number | null, high: number | null, {metric, texts}: {readonly metric: MetricReport; readonly texts: Texts}): string =>
-  low === null || high === null ? texts.label.none : formatInterval(low, high, metric.unit);
+  low === null || high === null ? texts.label.none : formatInterval([low, high], metric.unit, texts.to);
 
 const pText = (p: number | null, texts: Texts): string => (p === null ? texts.label.none : formatP(p));
 
@@ -69,7 +70,7 @@ function marks(test: TestEvidence, verdict: Verdict, texts: Texts): string {
 const testResult = (test: TestEvidence, texts: Texts): string =>
   test.status === 'ok' && test.p_value !== undefined
     ? formatP(test.p_value)
-    : texts.notComputable(test.reason?.replaceAll('_', ' ') ?? texts.noReason);
+    : texts.notComputable(test.reason === undefined ? texts.noReason : missingText(test.reason, texts));
 
 /** The facts about where the numbers come from, as label and text. */
 export function evidenceCells(experiment: ExperimentReport, texts: Texts): Cell[] {
@@ -88,3 +89,10 @@ export function evidenceCells(experiment: ExperimentReport, texts: Texts): Cell[
 /** Log epoch, partition and the half-open range of offsets, one line each. */
 export const offsetTexts = (experiment: ExperimentReport): string[] =>
   experiment.offsets.map(({log_epoch: epoch, partition, from, to}) => `${partition}@${epoch}: [${from}, ${to})`);
+
+/** Who did better on the items that both variants answered. */
+export function pairText(pairs: PairView, texts: Texts): string {
+  const {better, equal, worse, dropped} = pairs;
+  const counts = texts.pairs({better: formatCount(better), equal: formatCount(equal), worse: formatCount(worse)});
+  return dropped === 0 ? counts : `${counts}; ${texts.pairsDropped(formatCount(dropped))}`;
+}

@@ -51,9 +51,9 @@ export const formatEffect = (value: number, unit: Unit): string =>
   unit.isShare ? `${formatSigned(value * 100, 3)} pp` : withSymbol(formatSigned(value), unit.symbol);
 
 /** An interval of differences, without the sign of its unit repeated: `-0.06 to -0.03 ms`. */
-export function formatInterval(low: number, high: number, unit: Unit): string {
+export function formatInterval([low, high]: readonly [number, number], unit: Unit, to = 'to'): string {
   const factor = unit.isShare ? 100 : 1;
-  const text = `${formatSigned(low * factor)} to ${formatSigned(high * factor)}`;
+  const text = `${formatSigned(low * factor)} ${to} ${formatSigned(high * factor)}`;
   return withSymbol(text, unit.isShare ? 'pp' : unit.symbol);
 }
 

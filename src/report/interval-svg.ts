@@ -94,7 +94,7 @@ const span = (axis: Axis, low: number | null, high: number | null): {readonly fr
 
 function effectText({verdict, variant, reading, missing_reason: missing}: MetricRow, {unit, tolerance}: MetricReport, texts: Texts): string {
   if (verdict.effect_absolute === null) return `${variant}: ${texts.notComputable(missing)}`;
-  const interval = (low: number | null, high: number | null): string => (low === null || high === null ? texts.label.none : formatInterval(low, high, unit));
+  const interval = (low: number | null, high: number | null): string => (low === null || high === null ? texts.label.none : formatInterval([low, high], unit, texts.to));
   const limit = tolerance === null ? '' : `, ${texts.label.tolerance} ${formatEffect(tolerance, unit)}`;
   return `${variant}: ${formatEffect(verdict.effect_absolute, unit)}, ${texts.reading[reading]}, ${texts.label.interval} ${interval(verdict.cs_low, verdict.cs_high)}, ${texts.label.fixedInterval} ${interval(verdict.ci_low, verdict.ci_high)}${limit}`;
 }

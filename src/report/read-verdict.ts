@@ -1,6 +1,6 @@
 import type {Verdict} from '../core/verdict.ts';
 import {unitOf} from './format.ts';
-import type {CheckStatus, Reading, Unit} from './report.ts';
+import type {CheckStatus, PairView, Reading, Unit} from './report.ts';
 import type {Texts} from './texts.ts';
 
 /*
@@ -61,10 +61,28 @@ export function metricCheck(verdict: Verdict): CheckStatus | null {
 export function missingReason(verdict: Verdict, texts: Texts): string {
   if (verdict.effect_absolute !== null) return '';
   const reasons = verdict.tests.flatMap(test =>
-    test.status === 'not-computable' && test.reason !== undefined ? [test.reason.replaceAll('_', ' ')] : [],
+    test.status === 'not-computable' && test.reason !== undefined ? [missingText(test.reason, texts)] : [],
   );
   if (reasons.length > 0) return [...new Set(reasons)].join('; ');
   return verdict.n_control === 0 || verdict.n_variant === 0 ? texts.why.no_data : texts.noReason;
+}
+
+/** A test's reason in words; an unknown code is shown as it is. */
+export const missingText = (code: string, texts: Texts): string =>
+  (Object.hasOwn(texts.missing, code) ? texts.missing[code] : undefined) ?? code.replaceAll('_', ' ');
+
+/**
+ * Win, tie and loss as the row's paired tests counted them; null when it has none. The row
+ * counts differences above and below zero, so on a metric where less is better they swap.
+ */
+export function pairsOf(verdict: Verdict): PairView | null {
+  for (const {details} of verdict.tests) {
+    const [wins, ties, losses, dropped] = ['wins', 'ties', 'losses', 'dropped'].map(key => details?.[key]);
+    if (typeof wins !== 'number' || typeof ties !== 'number' || typeof losses !== 'number') continue;
+    const [better, worse] = verdict.direction === 'higher' ? [wins, losses] : [losses, wins];
+    return {better, equal: ties, worse, dropped: typeof dropped === 'number' ? dropped : 0};
+  }
+  return null;
 }
 
 /** `code` or `code:detail` in words; an unknown code is shown as it is. */

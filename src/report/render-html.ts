@@ -5,6 +5,7 @@ import {formatInstant} from './format.ts';
 import {REPORT_CSS} from './html-style.ts';
 import {intervalSvg} from './interval-svg.ts';
 import {Markup, markup} from './markup.ts';
+import {pairsSvg} from './pairs-svg.ts';
 import {coverageText, passRateText, replayCommands, sqlTexts, standText, treatmentText} from './render-markdown.ts';
 import type {Check, ExperimentReport, MetricReport, Report} from './report.ts';
 import {ENGLISH, type Texts} from './texts.ts';
@@ -61,7 +62,7 @@ function findings(report: Report, texts: Texts): Markup | null {
   const shown = report.findings.filter(finding => finding.severity !== 'info');
   if (shown.length === 0) return null;
   const items = shown.map(
-    ({severity, experiment, subject, text}) => markup`<li><span class="word ${severity}">${severity}</span> ${[experiment, subject, text].filter(part => part !== '').join(' · ')}</li>`,
+    ({severity, experiment, subject, text}) => markup`<li><span class="word ${severity}">${texts.severity[severity]}</span> ${[experiment, subject, text].filter(part => part !== '').join(' · ')}</li>`,
   );
   return markup`<section><h2>${texts.label.findings}</h2><ul class="plain">${items}</ul></section>`;
 }
@@ -87,9 +88,19 @@ ${metricTable(experiment, texts)}
 <h3>${label.distribution}</h3>
 <p class="quiet">${label.boxNote}</p>
 <div class="figures">${experiment.metrics.filter(hasDistribution).map((metric, index) => figure(metric, boxPlotSvg({id: `${id}-b${index}`, metric: metric.metric, unit: metric.unit, arms: metric.arms, texts})))}</div>
-<h3>${label.evidence}</h3>
+${pairSection(experiment, id, texts)}<h3>${label.evidence}</h3>
 ${evidence(experiment, texts)}
 </section>`;
+}
+
+/** Win, tie and loss, when a row has them. */
+function pairSection(experiment: ExperimentReport, id: string, texts: Texts): Markup | null {
+  const paired = experiment.metrics.filter(metric => metric.rows.some(row => row.pairs !== null));
+  if (paired.length === 0) return null;
+  return markup`<h3>${texts.label.pairs}</h3>
+<p class="quiet">${texts.label.pairNote}</p>
+<div class="figures">${paired.map((metric, index) => figure(metric, pairsSvg({id: `${id}-p${index}`, metric, texts})))}</div>
+`;
 }
 
 /** The values behind a share are zeros and ones: there is no box to draw. */

@@ -1,5 +1,5 @@
 import {reportAuditText} from './build-report.ts';
-import {type Cell, evidenceCells, metricCells, offsetTexts, testCells} from './cells.ts';
+import {type Cell, evidenceCells, metricCells, offsetTexts, pairText, testCells} from './cells.ts';
 import {formatCount, formatInstant, formatShare} from './format.ts';
 import {markdownBlock, markdownText} from './markup.ts';
 import type {ExperimentReport, Report, TreatmentReport} from './report.ts';
@@ -17,7 +17,7 @@ export function renderMarkdown(report: Report, texts: Texts = ENGLISH): string {
   ].join('\n');
   const findings = report.findings
     .filter(finding => finding.severity !== 'info')
-    .map(finding => `- **${finding.severity}** ${markdownText([finding.experiment, finding.subject, finding.text].filter(part => part !== '').join(' · '))}`);
+    .map(finding => `- **${texts.severity[finding.severity]}** ${markdownText([finding.experiment, finding.subject, finding.text].filter(part => part !== '').join(' · '))}`);
   const blocks = [head, ...(findings.length === 0 ? [] : [`## ${label.findings}`, findings.join('\n')])];
   return `${[...blocks, ...report.experiments.flatMap(experiment => experimentBlocks(experiment, texts))].join('\n\n')}\n`;
 }
@@ -58,6 +58,7 @@ function experimentBlocks(experiment: ExperimentReport, texts: Texts): string[] 
     `### ${label.metrics}`,
     table(metricRows),
     `> ${label.fixedHorizonNote}`,
+    ...pairBlocks(experiment, texts),
     ...(tests.length === 0 ? [] : [`### ${label.tests}`, table(tests)]),
     `### ${label.evidence}`,
     [...evidenceCells(experiment, texts), {label: label.offsets, text: offsetTexts(experiment).join(', ') || label.none}]
@@ -69,6 +70,14 @@ function experimentBlocks(experiment: ExperimentReport, texts: Texts): string[] 
     ...sqlTexts(experiment).map(sql => markdownBlock(sql, 'sql')),
     ...(experiment.link === null ? [] : [`[${label.open}](<${experiment.link.replaceAll(/[<>\s]/g, encodeURIComponent)}>)`]),
   ];
+}
+
+/** Win, tie and loss, when a row has them. */
+function pairBlocks(experiment: ExperimentReport, texts: Texts): string[] {
+  const lines = experiment.metrics.flatMap(({metric, rows}) =>
+    rows.flatMap(({variant, pairs}) => (pairs === null ? [] : [`- ${markdownText(`${metric} / ${variant}: ${pairText(pairs, texts)}`)}`])),
+  );
+  return lines.length === 0 ? [] : [`### ${texts.label.pairs}`, lines.join('\n')];
 }
 
 /** `v2 (before: Keep running): why`. */

@@ -46,12 +46,17 @@ export type Unit = {
   readonly isShare: boolean;
 };
 
+/** Items that both variants answered, by who did better; `dropped` have a value in one arm only. */
+export type PairView = {readonly better: number; readonly equal: number; readonly worse: number; readonly dropped: number};
+
 /** One metric of one treatment. `verdict` is the stored row, unchanged. */
 export type MetricRow = {
   readonly variant: string;
   readonly reading: Reading;
   /** Why there is no number; '' when there is one. */
   readonly missing_reason: string;
+  /** null when the row has no paired test. */
+  readonly pairs: PairView | null;
   readonly replay: string;
   readonly verdict: Verdict;
 };
@@ -134,6 +139,8 @@ export type Report = {
   readonly generated_at: string;
   /** Decision and why, on one line. */
   readonly headline: string;
+  /** Where all experiments are shown; null without a public address. */
+  readonly link: string | null;
   readonly summary: ReportSummary;
   readonly findings: readonly Finding[];
   /** Most urgent first. */

@@ -1,5 +1,6 @@
 import type {Decision, TestName} from '../core/verdict.ts';
-import type {CheckCode, CheckStatus, Reading, ReportStatus} from './report.ts';
+import type {MetricRole} from '../core/experiment.ts';
+import type {CheckCode, CheckStatus, Reading, ReportStatus, Severity} from './report.ts';
 
 /** Every word a report can contain. A second language is a second value of this type. */
 export type Texts = {
@@ -14,6 +15,14 @@ export type Texts = {
   readonly check: Readonly<Record<CheckCode, string>>;
   readonly checkStatus: Readonly<Record<CheckStatus, string>>;
   readonly status: Readonly<Record<ReportStatus, string>>;
+  readonly severity: Readonly<Record<Severity, string>>;
+  readonly role: Readonly<Record<MetricRole, string>>;
+  /** Why a test has no numbers, by its code; an unknown code is shown with spaces. */
+  readonly missing: Readonly<Record<string, string>>;
+  /** Between the ends of an interval. */
+  readonly to: string;
+  readonly pairs: (counts: {readonly better: string; readonly equal: string; readonly worse: string}) => string;
+  readonly pairsDropped: (count: string) => string;
   readonly inExperiment: (act: string, experiment: string) => string;
   readonly because: (act: string, why: string) => string;
   readonly notComputable: (reason: string) => string;
@@ -42,7 +51,8 @@ export type Label =
   | 'means' | 'n' | 'role' | 'better' | 'worse' | 'distribution' | 'tests' | 'test' | 'statistic' | 'estimate' | 'exploratory' | 'dataThrough'
   | 'dataFrom' | 'generated' | 'phase' | 'configVersion' | 'design' | 'offsets' | 'partition' | 'from' | 'to' | 'sql' | 'replay' | 'evidence'
   | 'late' | 'unattributed' | 'engine' | 'digest' | 'decision' | 'before' | 'reasons' | 'none' | 'mean' | 'tolerance' | 'difference' | 'open'
-  | 'logEpoch' | 'check' | 'result' | 'explanation' | 'fixedHorizonNote' | 'boxNote' | 'intervalNote' | 'changed' | 'cut' | 'primary' | 'analysis' | 'notPaired';
+  | 'logEpoch' | 'check' | 'result' | 'explanation' | 'fixedHorizonNote' | 'boxNote' | 'intervalNote' | 'changed' | 'cut' | 'primary' | 'analysis' | 'notPaired'
+  | 'pairs' | 'equal' | 'pairNote' | 'whiskers' | 'quartiles';
 
 const plain = (text: string) => (): string => text;
 
@@ -124,6 +134,12 @@ export const ENGLISH: Texts = {
   },
   checkStatus: {pass: 'pass', fail: 'FAIL', open: 'open', 'not-computable': 'not computable'},
   status: {healthy: 'Healthy', alert: 'Alert'},
+  severity: {high: 'high', medium: 'medium', info: 'info'},
+  role: {goal: 'goal', guardrail: 'guardrail', diagnostic: 'diagnostic'},
+  missing: {},
+  to: 'to',
+  pairs: ({better, equal, worse}) => `${better} better, ${equal} equal, ${worse} worse`,
+  pairsDropped: count => `${count} items without a partner`,
   inExperiment: (act, experiment) => `${act} in ${experiment}`,
   because: (act, why) => `${act}: ${why}`,
   notComputable: reason => `not computable: ${reason}`,
@@ -161,5 +177,6 @@ export const ENGLISH: Texts = {
     boxNote: 'Box: quartiles. Line: median. Whiskers: last value within 1.5 box lengths. Diamond: mean.',
     intervalNote: 'Thin line: always-valid interval. Thick line: fixed-horizon interval. Dot: effect. Shaded: harm past the tolerance.',
     changed: 'changed', cut: 'Facts that arrived up to', primary: 'primary', analysis: 'Settings', notPaired: 'nothing is paired',
+    pairs: 'Pairs', equal: 'equal', pairNote: 'Items that both variants answered, by who did better.', whiskers: 'whiskers', quartiles: 'quartiles',
   },
 };

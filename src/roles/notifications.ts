@@ -1,8 +1,11 @@
 import type {Verdict} from '../core/verdict.ts';
+import {AssayError} from '../core/errors.ts';
+import {epochMs} from '../core/units.ts';
 import {type AlertTransition, noticeId, noticesToRepeat} from '../guard/alert-state.ts';
 import {systemResolve} from '../notify/check-url.ts';
+import type {DeliveryResult} from '../notify/channel.ts';
 import {deliveryIdOf} from '../notify/delivery-state.ts';
-import {genericChannels, WEBHOOK_SCHEMA_VERSION} from '../notify/generic/generic-channel.ts';
+import {genericChannels} from '../notify/generic/generic-channel.ts';
 import {Outbox} from '../notify/outbox.ts';
 import {ReportPublisher, type Subscription} from '../notify/publish-reports.ts';
 import {CronTimes, runDigestSchedule} from '../notify/schedule.ts';
@@ -15,6 +18,8 @@ export type Notifications = {
   /** Enqueues what stored verdicts changed; call it before the next analysis of their experiments. */
   verdictsStored(verdicts: readonly Verdict[]): Promise<void>;
   alertsChanged(transitions: readonly AlertTransition[]): Promise<void>;
+  /** Posts one test message, outside the outbox. */
+  testChannel(name: string): Promise<DeliveryResult>;
   /** Delivers and posts digests until the signal. */
   run(signal: AbortSignal): Promise<void>;
 };
@@ -34,13 +39,12 @@ export function openNotifications(platform: Platform): Notifications {
   const tell = async (row: AlertRow): Promise<void> => {
     for (const {channel, events} of subscriptions) {
       if (!events.includes('alert')) continue;
-      const payload = {schema_version: WEBHOOK_SCHEMA_VERSION, type: 'assay.alert', timestamp: row.changed_at, data: row};
+      const composed = channel.compose({type: 'alert', at: epochMs(Date.parse(row.changed_at)), alert: row, link: publicUrl === '' ? null : publicUrl});
       await outbox.enqueue({
         deliveryId: deliveryIdOf(channel.name, ['alert', noticeId(row)]),
         channel: channel.name,
-        subject: `alert ${row.state}: ${row.rule} ${row.experiment}/${row.variant}`,
-        body: JSON.stringify(payload),
-        contentType: 'application/json',
+        subject: `alert ${row.rule} ${row.experiment}/${row.variant}: ${row.state}`,
+        ...composed,
       });
     }
   };
@@ -53,6 +57,12 @@ export function openNotifications(platform: Platform): Notifications {
     verdictsStored: async verdicts => void (await publisher.publishChangesOf(verdicts)),
     alertsChanged: async transitions => {
       for (const {row, isNotable} of transitions) if (isNotable) await tell(row);
+    },
+    testChannel: async name => {
+      const channel = channels.find(one => one.name === name);
+      if (channel === undefined) throw new AssayError('ASSAY_NOT_FOUND', `no channel ${JSON.stringify(name)} under webhooks; configured: ${channels.map(one => one.name).join(', ') || 'none'}`);
+      const composed = channel.compose({type: 'test', at: clock.now()});
+      return channel.deliver({deliveryId: deliveryIdOf(channel.name, ['test', String(clock.now())]), ...composed}, {number: 1, at: clock.now()});
     },
     run: async signal => {
       // What was stored but not enqueued when the last process died; known ids add nothing.

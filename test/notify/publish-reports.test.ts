@@ -12,7 +12,7 @@ import {ManualClock} from './manual-clock.ts';
 const channel = (name: string): Channel => ({
   kind: 'test',
   name,
-  compose: notice => ({body: JSON.stringify({type: notice.type, headline: notice.report.headline}), contentType: 'application/json'}),
+  compose: notice => ({body: JSON.stringify({type: notice.type, headline: 'report' in notice ? notice.report.headline : ''}), contentType: 'application/json'}),
   deliver: async () => ({outcome: 'delivered', status: 200, durationMs: 1}),
 });
 

@@ -12,7 +12,7 @@ const DAILY = new CronTimes('0 8 * * *');
 
 async function storeSince(created: string) {
   const store = openMemoryWarehouse();
-  await store.insertDeliveries([newRow({deliveryId: 'first', channel: 'ops', subject: '', body: '', contentType: ''}, at(created), 'due')]);
+  await store.insertDeliveries([newRow({deliveryId: 'first', channel: 'ops', subject: '', body: '', contentType: ''}, {now: at(created), createdAt: at(created), state: 'due'})]);
   return store;
 }
 
