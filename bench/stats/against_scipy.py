@@ -43,7 +43,7 @@ def t_sf(t, df):
     if df > 3000 or t == 0:
         return mp.mpf(ss.t.sf(float(t), float(df))) if t else mp.mpf(1) / 2
     x = df / (df + t * t)
-    if x < 0.9:
+    if x < 0.9 or t > 3:
         return mp.betainc(df / 2, mp.mpf(1) / 2, 0, x, regularized=True) / 2
     return mp.mpf(1) / 2 - mp.betainc(mp.mpf(1) / 2, df / 2, 0, t * t / (df + t * t), regularized=True) / 2
 
@@ -57,7 +57,7 @@ def t_quantile(p, df):
     for _ in range(90):
         mid = (low + high) / 2
         low, high = (mid, high) if t_sf(mp.exp(mid), df) > tail else (low, mid)
-    return sign * mp.exp(low)
+    return sign * (mp.exp(low) if low < 709.78 else mp.inf)
 
 def n_sf(z):
     return mp.erfc(mp.mpf(z) / mp.sqrt(2)) / 2
