@@ -3,8 +3,8 @@ import type {SdkConfig} from '../assign/sdk-config.ts';
 
 /** Shares of units whose events are sent, from quiet to overloaded. Units of a smaller share are in every larger one. */
 const LEVELS = [1, 0.5, 0.1] as const;
-/** Queue fullness from which the next smaller share is used. */
-const OVERLOAD = [0.5, 0.75] as const;
+/** Queue fullness from which the next smaller share is used; later than the spool, which loses nothing. */
+const OVERLOAD = [0.6, 0.85] as const;
 /** Below this, for `CALM_MS`, the next larger share is tried again. */
 const CALM = 0.1;
 const CALM_MS = 30_000;
