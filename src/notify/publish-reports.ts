@@ -3,12 +3,19 @@ import type {EpochMs} from '../core/units.ts';
 import type {Decision, Verdict} from '../core/verdict.ts';
 import {buildReport} from '../report/build-report.ts';
 import {groupBy, newestRows} from '../report/newest-rows.ts';
+import type {Report} from '../report/report.ts';
+import type {Texts} from '../report/texts.ts';
 import type {VerdictStore} from '../warehouse/warehouse.ts';
-import type {Channel, Notice} from './channel.ts';
+import type {Channel, ReportNotice} from './channel.ts';
 import {deliveryIdOf, type NewDelivery} from './delivery-state.ts';
 
 /** What a configured webhook wants to hear. */
-export type Subscription = {readonly channel: Channel; readonly events: readonly string[]};
+export type Subscription = {
+  readonly channel: Channel;
+  readonly events: readonly string[];
+  /** Of its readers' language. */
+  readonly texts: Texts;
+};
 
 export type PublisherOptions = {
   readonly verdicts: Pick<VerdictStore, 'latestVerdicts'>;
@@ -18,6 +25,9 @@ export type PublisherOptions = {
   /** Address of this server in links; '' for none. */
   readonly publicUrl: string;
 };
+
+/** A notice that gets its words from each of its readers. */
+type Unworded = Omit<ReportNotice, 'report'> & {readonly report: (texts: Texts) => Report};
 
 export type PublishResult = {readonly queued: readonly string[]; readonly known: readonly string[]};
 
@@ -45,10 +55,11 @@ export class ReportPublisher {
   async publishChangesOf(verdicts: readonly Verdict[]): Promise<PublishResult> {
     const {clock, publicUrl} = this.#options;
     const messages = changedTreatments(verdicts).flatMap(change => {
-      const report = buildReport(change.rows, {kind: 'decision_changed', generatedAt: clock.now(), publicUrl});
+      const at = clock.now();
+      const report = (texts: Texts): Report => buildReport(change.rows, {kind: 'decision_changed', generatedAt: at, publicUrl, texts});
       const about = [change.decision, change.rows.map(row => row.verdict_id).sort()];
       const subject = `decision_changed ${change.stream}/${change.experiment}/${change.variant}: ${change.decision}`;
-      return this.#messages({type: 'decision_changed', at: clock.now(), report}, {about, subject});
+      return this.#messages({type: 'decision_changed', at, report}, {about, subject});
     });
     return this.#enqueue(messages);
   }
@@ -58,20 +69,21 @@ export class ReportPublisher {
     const verdicts = await this.#options.verdicts.latestVerdicts(stream, null);
     if (verdicts.length === 0) return {queued: [], known: []};
     const {clock, publicUrl} = this.#options;
-    const report = buildReport(verdicts, {kind: 'digest', generatedAt: clock.now(), publicUrl});
+    const at = clock.now();
+    const report = (texts: Texts): Report => buildReport(verdicts, {kind: 'digest', generatedAt: at, publicUrl, texts});
     const scheduled = new Date(scheduledAt).toISOString();
     const subject = `digest ${stream}: ${scheduled}`;
-    return this.#enqueue(this.#messages({type: 'digest', at: clock.now(), report}, {about: [stream, scheduled], subject}));
+    return this.#enqueue(this.#messages({type: 'digest', at, report}, {about: [stream, scheduled], subject}));
   }
 
-  #messages(notice: Notice, {about, subject}: {readonly about: readonly unknown[]; readonly subject: string}): NewDelivery[] {
+  #messages({type, at, report}: Unworded, {about, subject}: {readonly about: readonly unknown[]; readonly subject: string}): NewDelivery[] {
     return this.#options.subscriptions
-      .filter(({events}) => events.includes(notice.type))
-      .map(({channel}) => ({
-        deliveryId: deliveryIdOf(channel.name, [notice.type, ...about]),
+      .filter(({events}) => events.includes(type))
+      .map(({channel, texts}) => ({
+        deliveryId: deliveryIdOf(channel.name, [type, ...about]),
         channel: channel.name,
         subject,
-        ...channel.compose(notice),
+        ...channel.compose({type, at, report: report(texts)}),
       }));
   }
 

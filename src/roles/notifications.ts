@@ -5,12 +5,13 @@ import {type AlertTransition, noticeId, noticesToRepeat} from '../guard/alert-st
 import {systemResolve} from '../notify/check-url.ts';
 import type {DeliveryResult} from '../notify/channel.ts';
 import {deliveryIdOf} from '../notify/delivery-state.ts';
-import {genericChannels} from '../notify/generic/generic-channel.ts';
 import {Outbox} from '../notify/outbox.ts';
 import {ReportPublisher, type Subscription} from '../notify/publish-reports.ts';
 import {CronTimes, runDigestSchedule} from '../notify/schedule.ts';
+import {textsOf} from '../report/languages.ts';
 import type {AlertRow} from '../warehouse/warehouse.ts';
 import type {Platform} from './platform.ts';
+import {openChannel} from './wire-channels.ts';
 
 /** Who is told what: the outbox with its channels, reports on a change of decision and by the clock, alerts. */
 export type Notifications = {
@@ -27,8 +28,12 @@ export type Notifications = {
 /** Everything configured under `webhooks`; without any, nothing is enqueued. */
 export function openNotifications(platform: Platform): Notifications {
   const {config, warehouse, clock, rng, logger, metrics, closing} = platform;
-  const channels = genericChannels(config.webhooks, {clock, resolve: systemResolve});
-  const subscriptions: Subscription[] = channels.map((channel, index) => ({channel, events: config.webhooks[index]?.events ?? []}));
+  const subscriptions: Subscription[] = config.webhooks.map(webhook => ({
+    channel: openChannel(webhook, {clock, resolve: systemResolve}),
+    events: webhook.events,
+    texts: textsOf(webhook.language),
+  }));
+  const channels = subscriptions.map(({channel}) => channel);
   const outbox = new Outbox({store: warehouse, channels, clock, rng, logger, metrics});
   const enqueue = outbox.enqueue.bind(outbox);
   const publicUrl = config.text('reports.public_url');

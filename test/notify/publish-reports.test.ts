@@ -5,6 +5,7 @@ import {seededRng} from '../../src/core/rng.ts';
 import type {Channel} from '../../src/notify/channel.ts';
 import {Outbox} from '../../src/notify/outbox.ts';
 import {changedTreatments, ReportPublisher} from '../../src/notify/publish-reports.ts';
+import {ENGLISH} from '../../src/report/texts.ts';
 import {openMemoryWarehouse} from '../../src/warehouse/memory/memory-warehouse.ts';
 import {harmedLatency, makeVerdict} from '../report/make-verdict.ts';
 import {ManualClock} from './manual-clock.ts';
@@ -22,7 +23,7 @@ async function setup(verdicts: readonly Verdict[]) {
   const clock = new ManualClock();
   const channels = [channel('changes'), channel('digests'), channel('both')];
   const outbox = new Outbox({store, channels, clock, rng: seededRng(1)});
-  const subscriptions = channels.map((one, index) => ({channel: one, events: [['decision_changed'], ['digest'], ['decision_changed', 'digest', 'alert']][index] ?? []}));
+  const subscriptions = channels.map((one, index) => ({texts: ENGLISH, channel: one, events: [['decision_changed'], ['digest'], ['decision_changed', 'digest', 'alert']][index] ?? []}));
   const open = (): ReportPublisher => new ReportPublisher({verdicts: store, enqueue: message => outbox.enqueue(message), subscriptions, clock, publicUrl: ''});
   return {store, clock, outbox, open};
 }
@@ -52,7 +53,7 @@ describe('a change of decision', () => {
           calls += 1;
           return calls > limit ? Promise.reject(new Error('killed')) : outbox.enqueue(message);
         },
-        subscriptions: [{channel: channel('changes'), events: ['decision_changed']}, {channel: channel('both'), events: ['decision_changed']}],
+        subscriptions: [{texts: ENGLISH, channel: channel('changes'), events: ['decision_changed']}, {texts: ENGLISH, channel: channel('both'), events: ['decision_changed']}],
         clock,
         publicUrl: '',
       });
