@@ -3,13 +3,12 @@ import {analyzeCommand} from './commands/analyze.ts';
 import {assignCommand} from './commands/assign.ts';
 import {deadLettersCommand} from './commands/dead-letters.ts';
 import {deliveriesCommand} from './commands/deliveries.ts';
-import {deliveriesCommand} from './commands/deliveries.ts';
 import {demoCommand} from './commands/demo.ts';
+import {doctorCommand} from './commands/doctor.ts';
 import {experimentsCommand} from './commands/experiments.ts';
 import {forgetCommand} from './commands/forget.ts';
 import {exportCommand} from './commands/export.ts';
 import {importCommand} from './commands/import.ts';
-import {notifyCommand} from './commands/notify.ts';
 import {notifyCommand} from './commands/notify.ts';
 import {queryCommand} from './commands/query.ts';
 import {replayCommand} from './commands/replay.ts';
@@ -42,11 +41,10 @@ export const COMMANDS: readonly Command[] = [
   deadLettersCommand,
   deliveriesCommand,
   notifyCommand,
-  deliveriesCommand,
-  notifyCommand,
   forgetCommand,
   schemaCommand,
   migrateCommand,
   topicsCommand,
   configCommand,
+  doctorCommand,
 ];

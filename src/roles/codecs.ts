@@ -5,6 +5,7 @@ import {RELEASED_SCHEMAS} from '../avro/released.ts';
 import type {Config} from '../config/load.ts';
 import type {Event, Tick} from '../core/events.ts';
 import type {EventCodec} from '../worker/event-codec.ts';
+import {unitIdHasher, withUnitId} from './unit-ids.ts';
 
 /** Bytes ⇄ events of one topic. */
 export type TopicCodec = EventCodec & {encode(event: Event): Uint8Array; encodeTick(tick: Tick): Uint8Array};
@@ -15,10 +16,11 @@ const EVENT_RECORDS = ['exposure', 'outcome', 'tick'];
 /** The codec of each events topic: Confluent framing when a schema registry is configured, single-object encoding otherwise. */
 export function topicCodecs(config: Config): (topic: string) => Promise<TopicCodec> {
   const url = config.text('schema_registry.url');
+  const toStored = unitIdHasher(config);
   const byTopic = new Map<string, Promise<TopicCodec>>();
   const client = url === '' ? null : new SchemaRegistryClient({url, fetch});
   return topic => {
-    const known = byTopic.get(topic) ?? openTopicCodec(topic, client);
+    const known = byTopic.get(topic) ?? openTopicCodec(topic, {client, toStored});
     byTopic.set(topic, known);
     // A registry that was away may answer next time.
     known.catch(() => byTopic.delete(topic));
@@ -26,13 +28,15 @@ export function topicCodecs(config: Config): (topic: string) => Promise<TopicCod
   };
 }
 
-async function openTopicCodec(topic: string, client: SchemaRegistryClient | null): Promise<TopicCodec> {
+type CodecParts = {readonly client: SchemaRegistryClient | null; readonly toStored: (unitId: string) => string};
+
+async function openTopicCodec(topic: string, {client, toStored}: CodecParts): Promise<TopicCodec> {
   const framing = client === null ? undefined : await RegistryFraming.open(client, {topic, schemas: RELEASED_SCHEMAS, records: EVENT_RECORDS});
   const codec = new RecordCodec(RELEASED_SCHEMAS, framing);
   return {
     encode: event => codec.encode(event),
     encodeTick: tick => codec.encode(tick),
-    decode: bytes => codec.decode(bytes),
+    decode: bytes => withUnitId(codec.decode(bytes), toStored),
     check: checkEvent,
     ...(framing === undefined ? {} : {prepare: (values: Iterable<Uint8Array>) => framing.prepare(values)}),
   };

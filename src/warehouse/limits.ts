@@ -23,6 +23,8 @@ export const WAREHOUSE_LIMITS = {
   lookupUnits: 5_000,
   /** Outcomes read at once when a new owner rebuilds its open slices. */
   openOutcomesRows: 10_000,
+  /** Ids of forgotten events a worker knows, about 40 bytes each; copies of older ones show as a mismatch of the audit. */
+  forgottenIds: 500_000,
   /** A statement on a server. Closing a backlog can take a while. */
   serverRequestMs: 120_000,
   /** A migration that stops renewing its lease for this long is taken to be dead. */

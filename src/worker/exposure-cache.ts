@@ -57,6 +57,11 @@ export class ExposureCache {
     }
   }
 
+  /** Forgotten units are looked up anew. */
+  drop(unitIds: readonly string[]): void {
+    for (const unitId of unitIds) this.#byUnit.delete(unitId);
+  }
+
   /** Partitions left this worker, and their units' exposures no longer pass through here. */
   clear(): void {
     this.#byUnit.clear();

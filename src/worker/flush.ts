@@ -5,6 +5,7 @@ import type {LogConsumer} from '../log/event-log.ts';
 import {retryForever} from './backoff.ts';
 import {toDeadLetterRecord} from './dead-letter-topic.ts';
 import type {ExposureCache} from './exposure-cache.ts';
+import type {Forgotten} from './forgotten.ts';
 import type {FlushPart, PartitionWork} from './partition-work.ts';
 import {showProvisional} from './provisional-flush.ts';
 import {WORKER_METRICS} from './worker-metrics.ts';
@@ -13,6 +14,7 @@ import type {WorkerOptions} from './worker-options.ts';
 export type FlushContext = WorkerOptions & {
   readonly cache: ExposureCache;
   readonly consumer: LogConsumer;
+  readonly forgotten: Forgotten;
   /** Ends retries, when the worker may wait no longer. */
   readonly retrySignal: AbortSignal;
   /** Every assignment whose offset may have to move; one that was revoked is left alone. */
@@ -32,9 +34,10 @@ export type FlushContext = WorkerOptions & {
  * @returns 'fenced' when a commit was refused: the rows are durable all the same.
  */
 export async function flush(parts: readonly FlushPart[], context: FlushContext): Promise<'committed' | 'fenced'> {
-  const {warehouse, log, stream, clock, metrics} = context;
+  const {warehouse, log, stream, clock, metrics, forgotten, cache} = context;
   const startedAt = clock.now();
-  const batch = toFactBatch(stream.name, parts);
+  await retried('tombstones', () => forgotten.refresh(clock.now(), units => cache.drop(units)), context);
+  const batch = forgotten.withoutForgotten(toFactBatch(stream.name, parts));
   if (batch.arrivals.length > 0) {
     await retried('facts', () => warehouse.insertFacts(batch), context);
   }

@@ -16,6 +16,8 @@ export const WORKER_LIMITS = {
   rowOverheadBytes: 256,
   /** Units whose exposures a rebuild keeps between its look-ups. */
   rebuildCacheUnitsMax: 20_000,
+  /** How soon a worker that writes knows of a tombstone. `forget` waits longer than this before it erases. */
+  tombstonesEveryMs: 2_000,
   /** How soon the supervisor sees a new stream. */
   streamsPollMs: 250,
 } as const;

@@ -6,6 +6,7 @@ import {retryForever} from './backoff.ts';
 import {type DecodedBatch, decodeBatch, decodeUnreadable} from './decode-batch.ts';
 import {ExposureCache} from './exposure-cache.ts';
 import {flush, isCommitDue} from './flush.ts';
+import {Forgotten} from './forgotten.ts';
 import {PartitionWork, type RecordsEvent} from './partition-work.ts';
 import {PauseGate} from './pause-gate.ts';
 import {rebuildProvisional} from './provisional-flush.ts';
@@ -49,6 +50,7 @@ class Worker {
   readonly #gate: PauseGate;
   readonly #ticker: Ticker;
   readonly #gauges: WorkerGauges;
+  readonly #forgotten: Forgotten;
   readonly #cache = new ExposureCache(LIMITS.exposureCacheUnitsMax);
   readonly #keyBudget: KeyBudget = {keysMax: LIMITS.provisionalKeysMax, keys: 0};
   /** Ends every wait for the warehouse and the log. */
@@ -71,6 +73,7 @@ class Worker {
     this.#gate = new PauseGate(consumer);
     this.#ticker = new Ticker(options);
     this.#gauges = new WorkerGauges(options);
+    this.#forgotten = new Forgotten({stream: options.stream.name, warehouse: options.warehouse, hasher: options.hasher});
     const now = options.clock.now();
     this.#lastFlushAt = now;
     this.#lastEventAt = now;
@@ -235,6 +238,7 @@ class Worker {
       ...this.#options,
       cache: this.#cache,
       consumer: this.#consumer,
+      forgotten: this.#forgotten,
       retrySignal: this.#giveUp.signal,
       works: () => works,
       onRetry: () => {

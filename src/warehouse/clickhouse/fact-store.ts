@@ -3,7 +3,7 @@ import type {FactBatch, OutcomeFact} from '../../core/facts.ts';
 import type {ProvisionalSlice} from '../../core/slices.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import {WAREHOUSE_LIMITS} from '../limits.ts';
-import type {FactStore, FirstExposure, PartitionBelow} from '../warehouse.ts';
+import type {FactStore, FirstExposure, PartitionBelow, Tombstones} from '../warehouse.ts';
 import type {SqlConnection} from './connection.ts';
 import {ARRIVAL_ROWS, DEAD_LETTER_ROWS, EXPOSURE_ROWS, OUTCOME_ROWS, PROVISIONAL_ROWS} from './fact-rows.ts';
 import {loadQuery} from './query-file.ts';
@@ -75,6 +75,16 @@ export class ClickHouseFactStore implements FactStore {
   async writtenThrough(stream: string, logEpoch: number, partition: number): Promise<bigint | null> {
     const rows = await this.#reader.select<{offset: string}>(loadQuery('written-through'), {stream, log_epoch: logEpoch, partition});
     return rows[0] === undefined ? null : BigInt(rows[0].offset) + 1n;
+  }
+
+  async tombstones(stream: string): Promise<Tombstones> {
+    const units = await this.#reader.select<{unit_id: string; forgotten_ms: string}>(loadQuery('tombstones-of-stream'), {stream});
+    if (units.length === 0) return {units: new Map(), ids: new Set()};
+    const ids = await this.#reader.select<{id_hash: string}>(loadQuery('forgotten-ids'), {stream, ids_max: WAREHOUSE_LIMITS.forgottenIds});
+    return {
+      units: new Map(units.map(({unit_id, forgotten_ms}) => [unit_id, epochMs(Number(forgotten_ms))])),
+      ids: new Set(ids.map(({id_hash}) => BigInt(id_hash))),
+    };
   }
 }
 

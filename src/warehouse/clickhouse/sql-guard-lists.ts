@@ -8,6 +8,7 @@ const TABLES: ReadonlySet<string> = new Set([
   'arrivals',
   'dead_letters',
   'tombstones',
+  'forgotten_events',
   'provisional_slices',
   'slices',
   'closings',

@@ -1,5 +1,6 @@
 import type {ExposureFact, OutcomeFact} from '../../core/facts.ts';
 import type {Arrival} from '../../core/facts.ts';
+import type {EpochMs} from '../../core/units.ts';
 
 export type AnyFact = ExposureFact | OutcomeFact;
 
@@ -18,7 +19,8 @@ export function isEarlier(a: Arrival, b: Arrival): boolean {
 /** Every inserted copy is kept; reading chooses the earliest of each identity. */
 export class FactTable<Fact extends AnyFact> {
   readonly #identity: (fact: AnyFact) => string;
-  readonly #copies: Fact[] = [];
+  #copies: Fact[] = [];
+  #forgotten: ReadonlyMap<string, EpochMs> = new Map();
   #chosen: readonly Fact[] = [];
   #chosenFrom = 0;
   #byUnit: ReadonlyMap<string, readonly Fact[]> = new Map();
@@ -29,6 +31,22 @@ export class FactTable<Fact extends AnyFact> {
 
   insert(facts: readonly Fact[]): void {
     for (const fact of facts) this.#copies.push(fact);
+  }
+
+  /** Leaves out what a unit's tombstone covers, from here on. */
+  hide(forgotten: ReadonlyMap<string, EpochMs>): void {
+    this.#forgotten = forgotten;
+    this.#chosenFrom = -1;
+  }
+
+  /** Every copy, forgotten ones too. */
+  copies(): readonly Fact[] {
+    return this.#copies;
+  }
+
+  erase(isErased: (fact: Fact) => boolean): void {
+    this.#copies = this.#copies.filter(fact => !isErased(fact));
+    this.#chosenFrom = -1;
   }
 
   /** Each fact once. */
@@ -50,7 +68,7 @@ export class FactTable<Fact extends AnyFact> {
       const known = first.get(identity);
       if (known === undefined || isEarlier(fact.arrival, known.arrival)) first.set(identity, fact);
     }
-    this.#chosen = [...first.values()];
+    this.#chosen = [...first.values()].filter(({unitId, arrival}) => arrival.arrivalTs > (this.#forgotten.get(unitId) ?? Number.NEGATIVE_INFINITY));
     this.#chosenFrom = this.#copies.length;
     this.#byUnit = groupByUnit(this.#chosen);
   }

@@ -105,11 +105,16 @@ export class MemoryClosing implements ClosingStore {
     const closedThrough = Math.max(...store.closings.filter(({kind}) => kind === 'close').map(({through}) => through));
     const starts = occupied(store, stream).filter(start => start + stream.sliceMs <= closedThrough);
     const checked = slicesMax === null ? starts : starts.slice(-slicesMax);
-    const mismatches = checked.flatMap(start => this.#auditSlice(store, {stream, sliceStart: start, views}));
+    const unverifiable = new Set<EpochMs>();
+    const mismatches = checked.flatMap(start => {
+      const found = this.#auditSlice(store, {stream, sliceStart: start, views});
+      if (found.length > 0 && cutOf(store, stream, start) <= (store.forgottenSlices.get(start) ?? Number.NEGATIVE_INFINITY)) unverifiable.add(start);
+      return unverifiable.has(start) ? [] : found;
+    });
     const identities = [...store.exposures.all(), ...store.outcomes.all()].map(fact => {
       return `${fact.kind}\0${fact.unitId}\0${Buffer.from(fact.eventId).toString('hex')}`;
     });
-    return {slicesChecked: checked.length, mismatches, duplicateKeys: identities.length - new Set(identities).size};
+    return {slicesChecked: checked.length - unverifiable.size, mismatches, duplicateKeys: identities.length - new Set(identities).size};
   }
 
   async closedSlices(stream: string, experiment: string): Promise<ClosedSlice[]> {
@@ -148,7 +153,7 @@ export class MemoryClosing implements ClosingStore {
   ): AuditResult['mismatches'][number][] {
     const stored = latest(store, row => row.sliceStart === sliceStart);
     const ownCut = epochMs(sliceStart + stream.sliceMs + stream.latenessMs);
-    const cut = [...stored.values()].reduce((max, row) => epochMs(Math.max(max, row.cut)), ownCut);
+    const cut = cutOf(store, stream, sliceStart);
     const marker = store.closings.findLast(({kind, from, through, cut: markerCut}) => {
       if (cut > ownCut) return kind === 'revise' && markerCut === cut;
       return kind === 'close' && from <= sliceStart && sliceStart < through;
@@ -164,6 +169,12 @@ export class MemoryClosing implements ClosingStore {
       return before === after ? [] : [{slice: key.replaceAll('\0', '/'), stored: before, recomputed: after}];
     });
   }
+}
+
+/** The cut a slice was last written under. */
+function cutOf(store: StreamStore, {sliceMs, latenessMs}: Stream, sliceStart: EpochMs): EpochMs {
+  const stored = latest(store, row => row.sliceStart === sliceStart);
+  return [...stored.values()].reduce((max, row) => epochMs(Math.max(max, row.cut)), epochMs(sliceStart + sliceMs + latenessMs));
 }
 
 const describe = (row: ClosedSlice | undefined): string => (row === undefined || row.n === 0 ? 'nothing' : sliceContent(row));

@@ -18,7 +18,8 @@ export type InsertFault = {
 const WHOLE: InsertFault = {stored: 1, isFailed: false};
 const OPEN_OUTCOMES_BATCH = 1_000;
 
-export class MemoryFacts implements FactStore {
+/** Tombstones are in memory-privacy.ts. */
+export class MemoryFacts implements Omit<FactStore, 'tombstones'> {
   readonly #state: MemoryState;
 
   constructor(state: MemoryState) {

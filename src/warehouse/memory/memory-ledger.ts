@@ -19,12 +19,13 @@ export function ledgerOf(store: StreamStore, {committed, views, place}: LedgerRe
     const known = first.get(row.idHash);
     if (known === undefined || isEarlier(row, known)) first.set(row.idHash, row);
   }
+  const isForgotten = ({idHash, arrivalTs}: ArrivalRow): boolean => arrivalTs <= (store.forgottenIds.get(idHash) ?? Number.NEGATIVE_INFINITY);
   return committed.map(place0 => {
     const {logEpoch, partition, offset: endOffset} = place0;
     const isHere = (at: {logEpoch: number; partition: number; offset: bigint}): boolean =>
       at.logEpoch === logEpoch && at.partition === partition && at.offset < endOffset;
     const rows = [...store.arrivals.values()].filter(isHere);
-    const events = rows.filter(isEvent);
+    const events = rows.filter(row => isEvent(row) && !isForgotten(row));
     const repeats = events.filter(row => first.get(row.idHash) !== row);
     const outcomes = store.outcomes.all().filter(({arrival}) => isHere(arrival));
     const exposures = store.exposures.all().filter(({arrival}) => isHere(arrival));
@@ -40,7 +41,7 @@ export function ledgerOf(store: StreamStore, {committed, views, place}: LedgerRe
       duplicate: repeats.length,
       conflict: repeats.filter(row => first.get(row.idHash)?.payloadHash !== row.payloadHash).length,
       deadLettered: rows.filter(({kind}) => kind === 'dead_letter').length,
-      forgotten: 0,
+      forgotten: rows.filter(row => isEvent(row) && isForgotten(row)).length,
       ticks: rows.filter(({kind}) => kind === 'tick').length,
       gaps: firstOffset === null ? 0 : Number(endOffset - firstOffset) - rows.length,
       facts: outcomes.length + exposures.length,

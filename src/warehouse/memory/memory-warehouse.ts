@@ -2,6 +2,7 @@ import type {Warehouse} from '../warehouse.ts';
 import {MemoryAnalysis} from './memory-analysis.ts';
 import {MemoryClosing} from './memory-closing.ts';
 import {MemoryFacts} from './memory-facts.ts';
+import {MemoryPrivacy} from './memory-privacy.ts';
 import {MemoryRead} from './memory-read.ts';
 import {MemoryResults} from './memory-results.ts';
 import {MemoryState, type MemoryWarehouseOptions} from './memory-state.ts';
@@ -15,7 +16,7 @@ export function openMemoryWarehouse(options: MemoryWarehouseOptions = {}): Wareh
   const state = new MemoryState(options);
   const closing = new MemoryClosing(state);
   const whole = Object.assign(
-    Object.assign(bound(new MemoryFacts(state)), bound(closing), bound(new MemoryAnalysis(state))),
+    Object.assign(bound(new MemoryFacts(state)), bound(new MemoryPrivacy(state)), bound(closing), bound(new MemoryAnalysis(state))),
     Object.assign(bound(new MemoryResults()), bound(new MemoryRead(state, closing))),
   );
   return Object.assign(whole, {

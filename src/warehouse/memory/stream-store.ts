@@ -26,6 +26,11 @@ export class StreamStore {
   /** By key and cut: a slice's row when it closed, and one per revision that changed it. */
   readonly slices = new Map<string, ClosedSlice>();
   readonly closings: ClosingMarker[] = [];
+  readonly forgotten = new Map<string, EpochMs>();
+  /** Hashes of events that tombstones cover; when they were covered. */
+  readonly forgottenIds = new Map<bigint, EpochMs>();
+  /** Slices that held one of them; recomputes with a cut up to then may have counted it. */
+  readonly forgottenSlices = new Map<EpochMs, EpochMs>();
 
   constructor(identity: (fact: AnyFact) => string) {
     this.exposures = new FactTable(identity);
