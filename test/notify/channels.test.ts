@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: a service takes whatever JSON comes
 import {describe, expect, test} from 'vitest';
 import type {WebhookConfig} from '../../src/config/webhooks.ts';
 import {seededRng} from '../../src/core/rng.ts';

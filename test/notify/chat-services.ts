@@ -1,3 +1,4 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: a service takes whatever JSON comes
 import {createHmac} from 'node:crypto';
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
