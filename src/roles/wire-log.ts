@@ -7,7 +7,7 @@ import type {Rng} from '../core/rng.ts';
 import type {Logger, Metrics} from '../core/telemetry.ts';
 import {openEmbeddedEventLog} from '../log/embedded/embedded-event-log.ts';
 import type {EventLog} from '../log/event-log.ts';
-import {openKafkaEventLog} from '../log/kafka/kafka-event-log.ts';
+import {type KafkaEventLogOptions, openKafkaEventLog} from '../log/kafka/kafka-event-log.ts';
 
 export type Ports = {readonly clock: Clock; readonly rng: Rng; readonly logger: Logger; readonly metrics: Metrics};
 
@@ -16,8 +16,13 @@ export function openLog(config: Config, {clock, rng, logger, metrics}: Ports): P
   if (config.text('log.kind') === 'embedded') {
     return openEmbeddedEventLog({directory: join(config.text('data'), 'log'), clock, logger, metrics});
   }
+  return openKafkaEventLog(kafkaOptions(config, {clock, rng, logger, metrics}));
+}
+
+/** How the configuration says the brokers are reached. */
+export function kafkaOptions(config: Config, ports: Ports): KafkaEventLogOptions {
   const mechanism = config.text('kafka.sasl.mechanism');
-  return openKafkaEventLog({
+  return {
     brokers: config.list('kafka.brokers'),
     clientId: config.text('kafka.client_id'),
     replication: config.number('kafka.replication'),
@@ -28,11 +33,8 @@ export function openLog(config: Config, {clock, rng, logger, metrics}: Ports): P
     ...(config.isOn('kafka.tls.enabled')
       ? {tls: {...pem(config, 'kafka.tls.ca_file', 'ca'), ...pem(config, 'kafka.tls.cert_file', 'cert'), ...pem(config, 'kafka.tls.key_file', 'key')}}
       : {}),
-    clock,
-    rng,
-    logger,
-    metrics,
-  });
+    ...ports,
+  };
 }
 
 /** The file an option names, under a name; nothing when the option is empty. */
