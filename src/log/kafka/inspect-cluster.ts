@@ -51,7 +51,7 @@ async function inspect(admin: kafkajs.Admin, prefix: string): Promise<ClusterFac
   return {
     brokers: brokers.length,
     hasController: controller !== null,
-    topics: metadata.topics.map(({name, partitions}) => ({
+    topics: metadata.topics.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({name, partitions}) => ({
       topic: name,
       partitions: partitions.length,
       replicas: Math.min(...partitions.map(({replicas}) => replicas.length)),
