@@ -1,5 +1,16 @@
--- Follows `units` and `scoped`: exposed units per arm, crossovers under ''.
-SELECT if(is_crossover, '', variant) AS arm, count() AS units, countIf(unit_id NOT IN (SELECT unit_id FROM scoped)) AS without_outcome
-FROM units
+-- Follows `units` and `scoped`: exposed units per arm, crossovers under '', and those whose outcome is due:
+-- 99 of 100 units that have one had it within the grace.
+WITH seen AS (SELECT unit_id, min(event_ms) AS seen_ms FROM scoped GROUP BY unit_id)
+SELECT arm, count() AS units, countIf(NOT has_outcome) AS without_outcome,
+  countIf(is_due) AS due, countIf(is_due AND NOT has_outcome) AS due_without_outcome, any(grace_ms) AS grace
+FROM (
+  SELECT arm, has_outcome, grace_ms, first_ms <= {cut_ms:Int64} - grace_ms AS is_due
+  FROM (
+    SELECT if(is_crossover, '', variant) AS arm, seen_ms > 0 AS has_outcome, first_ms,
+      quantileExactIf(0.99)(seen_ms - first_ms, seen_ms > 0) OVER () AS grace_ms
+    FROM units
+    LEFT JOIN seen USING (unit_id)
+  )
+)
 GROUP BY arm
 ORDER BY arm

@@ -3,6 +3,7 @@ import type {ExperimentDefinition, Metric, PhaseSpan} from '../core/experiment.t
 import {epochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import type {AnalysisScope} from '../warehouse/warehouse.ts';
+import {planOf} from './plan.ts';
 import type {Sequential} from './sequential.ts';
 
 export type AnalysisEvidenceInputs = {
@@ -10,10 +11,12 @@ export type AnalysisEvidenceInputs = {
   readonly metric: Metric;
   readonly sequential: Sequential;
   readonly alphaCorrected: number;
+  /** From the first outcome of the arms to the cut. */
+  readonly runMs: number | null;
 };
 
 /** How the numbers of a row were made: settings, the metric's definition, phases and the always-valid interval's inputs. */
-export function analysisEvidence({scope, metric, sequential, alphaCorrected}: AnalysisEvidenceInputs): Verdict['analysis'] {
+export function analysisEvidence({scope, metric, sequential, alphaCorrected, runMs}: AnalysisEvidenceInputs): Verdict['analysis'] {
   const {definition, phases} = scope.view;
   const {analysis} = definition;
   return {
@@ -38,6 +41,7 @@ export function analysisEvidence({scope, metric, sequential, alphaCorrected}: An
       standard_error: sequential.standardError,
       method: sequential.method,
     },
+    plan: planOf({sequential, alpha: alphaCorrected, minEffect: metric.minEffect, runMs}),
     metric: {
       measure: metric.measure,
       status: metric.status,

@@ -181,7 +181,13 @@ function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {
     outcomes_late: exposures.outcomesLate,
     outcomes_unattributed: exposures.outcomesUnattributed,
     sql: metricInputs.sql,
-    analysis: analysisEvidence({scope, metric, sequential, alphaCorrected: parts.alphaCorrected}),
+    analysis: analysisEvidence({
+      scope,
+      metric,
+      sequential,
+      alphaCorrected: parts.alphaCorrected,
+      runMs: runMsOf(parts.inputs, [definition.control, variant]),
+    }),
     versions: context.versions,
   };
 }

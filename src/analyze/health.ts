@@ -2,6 +2,7 @@ import type {Design} from '../core/experiment.ts';
 import type {HealthEvidence, Verdict} from '../core/verdict.ts';
 import {chiSquare} from '../stats/chi-square.ts';
 import {srm} from '../stats/srm.ts';
+import {srmSequential} from '../stats/srm-sequential.ts';
 import type {ExposureCounts} from '../warehouse/warehouse.ts';
 import type {ReasonCode} from './reasons.ts';
 
@@ -49,7 +50,29 @@ function checkSplit({design, variants, exposures, weights, srmAlpha}: HealthInpu
     {threshold: srmAlpha},
   );
   if (test.status !== 'ok') return unknown(`${test.reason}: ${test.message}`);
-  return {status: test.flagged ? 'unhealthy' : 'healthy', p_value: test.pValue, observed, weights};
+  const always_valid = watchSplit({all, weights, exposures, srmAlpha});
+  // Health stops automation, so it goes by the check that may be looked at every minute.
+  return {status: always_valid.p_value < srmAlpha ? 'unhealthy' : 'healthy', p_value: test.pValue, observed, weights, always_valid};
+}
+
+type Watch = Pick<HealthInputs, 'exposures' | 'srmAlpha'> & {readonly all: readonly string[]; readonly weights: Readonly<Record<string, number>>};
+
+/** The always-valid check after each stretch of exposures: the smallest p so far, and when it first fell below alpha. */
+function watchSplit({all, weights, exposures, srmAlpha}: Watch): NonNullable<HealthEvidence['srm']['always_valid']> {
+  const looks = exposures.firstSeen ?? [];
+  const seen: Record<string, number> = {};
+  let [p, brokeAt]: [number, string | null] = [1, null];
+  const check = (units: Readonly<Record<string, number>>): number => {
+    const test = srmSequential({observed: all.map(key => units[key] ?? 0), weights: all.map(key => weights[key] ?? 0)});
+    return test.status === 'ok' ? test.pValue : 1;
+  };
+  for (const {until, units} of looks) {
+    for (const key of Object.keys(units)) seen[key] = (seen[key] ?? 0) + (units[key] ?? 0);
+    p = Math.min(p, check(seen));
+    if (brokeAt === null && p < srmAlpha) brokeAt = new Date(until).toISOString();
+  }
+  p = Math.min(p, check(exposures.units));
+  return {p_value: p, looks: Math.max(1, looks.length), broke_at: brokeAt};
 }
 
 /** Share of all units that met a variant, crossovers included. */
@@ -60,18 +83,27 @@ function checkCrossovers({exposures, crossoverMax}: HealthInputs): HealthEvidenc
   return {units, share, status: share > crossoverMax ? 'unhealthy' : 'healthy'};
 }
 
-/** χ² of (variant) × (with, without an outcome), at the same alpha as the split. */
+/** χ² of (variant) × (with, without an outcome) over the units whose outcome is due, at the same alpha as the split. */
 function checkMissing({variants, exposures, srmAlpha}: HealthInputs): HealthEvidence['missing_outcomes'] {
   const by_variant = Object.fromEntries(variants.map(key => [key, exposures.withoutOutcome[key] ?? 0]));
-  const table = variants
-    .map(key => [(exposures.units[key] ?? 0) - (by_variant[key] ?? 0), by_variant[key] ?? 0] as const)
+  const {due} = exposures;
+  const judged = Object.fromEntries(
+    variants.map(key => {
+      const own = due?.byVariant[key];
+      if (due === undefined) return [key, {units: exposures.units[key] ?? 0, without_outcome: by_variant[key] ?? 0}];
+      return [key, {units: own?.units ?? 0, without_outcome: own?.withoutOutcome ?? 0}];
+    }),
+  );
+  const known = {by_variant, ...(due === undefined ? {} : {grace_ms: due.graceMs, judged})};
+  const table = Object.values(judged)
+    .map(({units, without_outcome: missing}) => [units - missing, missing] as const)
     .filter(([present, missing]) => present + missing > 0);
-  if (table.length < 2) return {status: 'not-computable', by_variant, p_value: null};
+  if (table.length < 2) return {status: 'not-computable', ...known, p_value: null};
   // Nobody, or everybody, lacks an outcome: the arms do not differ and there is nothing to test.
-  if ([0, 1].some(column => table.every(row => row[column] === 0))) return {status: 'healthy', by_variant, p_value: null};
+  if ([0, 1].some(column => table.every(row => row[column] === 0))) return {status: 'healthy', ...known, p_value: null};
   const test = chiSquare({table});
-  if (test.status !== 'ok') return {status: 'not-computable', by_variant, p_value: null};
-  return {status: test.pValue < srmAlpha ? 'unhealthy' : 'healthy', by_variant, p_value: test.pValue};
+  if (test.status !== 'ok') return {status: 'not-computable', ...known, p_value: null};
+  return {status: test.pValue < srmAlpha ? 'unhealthy' : 'healthy', ...known, p_value: test.pValue};
 }
 
 /** From the last audit; before one has looked at a slice nothing is known. */

@@ -49,6 +49,8 @@ export type HealthEvidence = {
     readonly observed: Readonly<Record<string, number>>;
     readonly weights: Readonly<Record<string, number>> | null;
     readonly reason?: string;
+    /** Looked at after each stretch of exposures; `broke_at` is when the split first left its weights (ISO 8601), null while it has not. */
+    readonly always_valid?: {readonly p_value: number; readonly looks: number; readonly broke_at: string | null};
   };
   readonly crossovers: {readonly units: number; readonly share: number; readonly status: 'healthy' | 'unhealthy'};
   /** Exposed units without any outcome, per variant; unhealthy when the arms differ beyond chance. */
@@ -56,6 +58,9 @@ export type HealthEvidence = {
     readonly status: 'healthy' | 'unhealthy' | 'not-computable';
     readonly by_variant: Readonly<Record<string, number>>;
     readonly p_value: number | null;
+    /** Units exposed in the last `grace_ms` may still have their outcome coming and are not judged. */
+    readonly grace_ms?: number;
+    readonly judged?: Readonly<Record<string, {readonly units: number; readonly without_outcome: number}>>;
   };
   readonly ledger: {readonly status: 'healthy' | 'unhealthy' | 'not-checked'; readonly mismatch: number};
 };

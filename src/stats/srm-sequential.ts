@@ -6,8 +6,12 @@ import {sum} from './sum.ts';
 
 export interface SrmSequentialOptions {
   readonly threshold: number;
-  /** Units' worth of belief in the configured split: larger finds small mismatches better, later. */
-  readonly concentration: number;
+  /**
+   * Units' worth of belief in the configured split: larger finds small mismatches better, later.
+   * Without it three beliefs are averaged, so that a gross break shows within a hundred units
+   * and half a per cent within a million.
+   */
+  readonly concentration: number | undefined;
 }
 
 export interface SrmSequentialResult {
@@ -31,22 +35,38 @@ export function srmSequential(
   return attempt(() => {
     const {threshold, concentration} = readOptions<SrmSequentialOptions>(options, {
       threshold: openFraction(0.001),
-      concentration: num(10_000, 'above 0', value => value > 0),
+      concentration: num(undefined, 'above 0', value => value > 0),
     });
-    const {observed, shares, n} = readSplit(input);
-    const logBayesFactor =
-      logRising(concentration, n, -1) +
-      sum(
-        observed.map((count, i) => {
-          const share = shares[i] as number;
-          // Traffic in an arm of weight 0 is impossible under the weights.
-          if (share === 0) return count > 0 ? Number.POSITIVE_INFINITY : 0;
-          return logRising(concentration * share, count, 1) - count * Math.log(share);
-        }),
-      );
+    const split = readSplit(input);
+    const {n} = split;
+    const factors = (concentration === undefined ? BELIEFS : [concentration]).map(belief => logFactor(split, belief));
+    const logBayesFactor = logMean(factors);
     const pValue = Math.min(1, Math.exp(-logBayesFactor));
     return {n, logBayesFactor, pValue, flagged: pValue < threshold};
   });
+}
+
+const BELIEFS = [100, 10_000, 1_000_000];
+
+function logFactor({observed, shares, n}: ReturnType<typeof readSplit>, belief: number): number {
+  return (
+    logRising(belief, n, -1) +
+    sum(
+      observed.map((count, i) => {
+        const share = shares[i] as number;
+        // Traffic in an arm of weight 0 is impossible under the weights.
+        if (share === 0) return count > 0 ? Number.POSITIVE_INFINITY : 0;
+        return logRising(belief * share, count, 1) - count * Math.log(share);
+      }),
+    )
+  );
+}
+
+/** A mean of martingales is one. */
+function logMean(logs: readonly number[]): number {
+  const largest = Math.max(...logs);
+  if (!Number.isFinite(largest)) return largest;
+  return largest + Math.log(sum(logs.map(log => Math.exp(log - largest))) / logs.length);
 }
 
 /** ± log Γ(start + count)/Γ(start). */

@@ -228,6 +228,13 @@ export type ExposureCounts = {
   readonly overrideUnits: number;
   /** Units per variant that have no outcome at all. */
   readonly withoutOutcome: Readonly<Record<string, number>>;
+  /**
+   * Units whose outcome is due: first exposed at least `graceMs` before the cut, which is the element at
+   * floor(0.99·n) of the delays from a unit's first exposure to its first outcome. Split only.
+   */
+  readonly due?: {readonly graceMs: number; readonly byVariant: Readonly<Record<string, {readonly units: number; readonly withoutOutcome: number}>>};
+  /** Units by variant first exposed in each of at most 201 stretches of equal length, in order; split only. */
+  readonly firstSeen?: readonly {readonly until: EpochMs; readonly units: Readonly<Record<string, number>>}[];
   /** Outcomes of the scope that arrived late, and outcomes of the stream that are unattributed. */
   readonly outcomesLate: number;
   readonly outcomesUnattributed: number;

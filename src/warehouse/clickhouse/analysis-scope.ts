@@ -38,7 +38,7 @@ export const metricParams = (scope: AnalysisScope, metric: Metric): SqlParams =>
  */
 export function analysisSql(scope: AnalysisScope, outer: string): string {
   const {design} = scope.view.definition;
-  const needsValues = !/^(exposure-counts|outcomes-late)/.test(outer);
+  const needsValues = !/^(exposure-counts|exposure-looks|outcomes-late)/.test(outer);
   const parts = [
     ...(design === 'split' ? [cte('units', 'scope-units')] : []),
     cte('scoped', `scope-outcomes-${design}`),

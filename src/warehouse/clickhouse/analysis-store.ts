@@ -24,7 +24,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   }
 
   async exposureCounts(scope: AnalysisScope): Promise<ExposureCounts> {
-    type Arm = {arm: string; units: string; without_outcome: string | number};
+    type Arm = {arm: string; units: string; without_outcome: string | number; due?: string; due_without_outcome?: string; grace?: string};
     const params = scopeParams(scope, null);
     const design = scope.view.definition.design;
     const arms = await this.#select<Arm>(analysisSql(scope, `exposure-counts-${design}`), params);
@@ -34,6 +34,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
       crossoverUnits: Number(arms.find(({arm}) => arm === '')?.units ?? 0),
       overrideUnits: await this.#count(loadQuery('override-units'), params),
       withoutOutcome: Object.fromEntries(named.map(({arm, without_outcome}) => [arm, Number(without_outcome)])),
+      ...(design === 'split' ? {due: dueOf(named), firstSeen: await this.#firstSeen(scope, params)} : {}),
       outcomesLate: await this.#count(analysisSql(scope, 'outcomes-late'), params),
       outcomesUnattributed: await this.#count(loadQuery('outcomes-unattributed'), params),
     };
@@ -80,6 +81,13 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return explainMetric(scope, metric);
   }
 
+  async #firstSeen(scope: AnalysisScope, params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
+    const rows = await this.#select<{until: string; arm: string; units: string}>(analysisSql(scope, 'exposure-looks-split'), params);
+    const looks = new Map<number, Record<string, number>>();
+    for (const {until, arm, units} of rows) looks.set(Number(until), {...looks.get(Number(until)), [arm]: Number(units)});
+    return [...looks].map(([until, units]) => ({until: epochMs(until), units}));
+  }
+
   #select<Row>(sql: string, params: SqlParams): Promise<Row[]> {
     return this.#connection.select<Row>(sql, params, FINAL_WITHIN_PARTITIONS);
   }
@@ -89,6 +97,15 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     const [row] = await this.#select<Record<string, string>>(sql, params);
     return Number(Object.values(row ?? {})[0] ?? 0);
   }
+}
+
+type DueRow = {readonly arm: string; readonly due?: string; readonly due_without_outcome?: string; readonly grace?: string};
+
+function dueOf(arms: readonly DueRow[]): NonNullable<ExposureCounts['due']> {
+  return {
+    graceMs: Number(arms[0]?.grace ?? 0),
+    byVariant: Object.fromEntries(arms.map(({arm, due, due_without_outcome}) => [arm, {units: Number(due), withoutOutcome: Number(due_without_outcome)}])),
+  };
 }
 
 type ArmRow = {

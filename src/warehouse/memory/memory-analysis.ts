@@ -31,12 +31,14 @@ export class MemoryAnalysis implements AnalysisStore {
     const withOutcome = new Set(inPhase.map(({outcome}) => outcome.unitId));
     const count = (units: ReadonlySet<string>): number => [...units].filter(unit => !withOutcome.has(unit)).length;
     const isSplit = scope.view.definition.design === 'split';
+    const timing = isSplit ? timingOf(facts, {scope, unitsOf, inPhase}) : {};
     const others = facts.exposures().filter(({reason, phase}) => reason !== 'assigned' && phase === scope.phase);
     return {
       units: Object.fromEntries([...unitsOf].map(([variant, units]) => [variant, units.size])),
       crossoverUnits: crossover.size,
       overrideUnits: new Set(others.map(({unitId}) => unitId)).size,
       withoutOutcome: Object.fromEntries([...unitsOf].map(([variant, units]) => [variant, isSplit ? count(units) : 0])),
+      ...timing,
       outcomesLate: inPhase.filter(({outcome}) => this.#isLate(scope.stream, outcome)).length,
       outcomesUnattributed: placed.filter(({placement}) => placement === 'unattributed').length,
     };
@@ -108,6 +110,44 @@ export class MemoryAnalysis implements AnalysisStore {
     const sliceEnd = sliceStartOf(outcome.eventTs, record.sliceMs) + record.sliceMs;
     return outcome.arrival.arrivalTs > sliceEnd + record.latenessMs;
   }
+}
+
+type Timing = {
+  readonly scope: AnalysisScope;
+  readonly unitsOf: ReadonlyMap<string, ReadonlySet<string>>;
+  readonly inPhase: ReturnType<ScopedFacts['placed']>;
+};
+
+/** When units were first exposed, and which of them should have an outcome by now. */
+function timingOf(facts: ScopedFacts, {scope, unitsOf, inPhase}: Timing): Pick<ExposureCounts, 'due' | 'firstSeen'> {
+  const first = new Map<string, number>();
+  for (const {unitId, eventTs, phase, reason} of facts.exposures()) {
+    if (reason === 'assigned' && phase === scope.phase) first.set(unitId, Math.min(eventTs, first.get(unitId) ?? eventTs));
+  }
+  const seen = new Map<string, number>();
+  for (const {outcome} of inPhase) seen.set(outcome.unitId, Math.min(outcome.eventTs, seen.get(outcome.unitId) ?? outcome.eventTs));
+  const delays = [...seen].map(([unit, at]) => at - (first.get(unit) ?? at)).sort((a, b) => a - b);
+  const graceMs = delays[Math.floor(0.99 * delays.length)] ?? 0;
+  const arms = [...unitsOf].map(([variant, units]) => {
+    const due = [...units].filter(unit => (first.get(unit) ?? 0) <= scope.cut - graceMs);
+    return [variant, {units: due.length, withoutOutcome: due.filter(unit => !seen.has(unit)).length}] as const;
+  });
+  return {due: {graceMs, byVariant: Object.fromEntries(arms)}, firstSeen: firstSeenOf(unitsOf, first)};
+}
+
+function firstSeenOf(unitsOf: Timing['unitsOf'], first: ReadonlyMap<string, number>): NonNullable<ExposureCounts['firstSeen']> {
+  const clean = [...unitsOf].flatMap(([variant, units]) => [...units].map(unit => ({variant, at: first.get(unit) ?? 0})));
+  const from = clean.reduce((least, {at}) => Math.min(least, at), Number.POSITIVE_INFINITY);
+  const to = clean.reduce((most, {at}) => Math.max(most, at), Number.NEGATIVE_INFINITY);
+  const step = Math.floor((to - from) / 200) + 1;
+  const looks = new Map<number, Record<string, number>>();
+  for (const {variant, at} of clean) {
+    const until = from + (Math.floor((at - from) / step) + 1) * step;
+    const units = looks.get(until) ?? {};
+    units[variant] = (units[variant] ?? 0) + 1;
+    looks.set(until, units);
+  }
+  return [...looks].sort(([a], [b]) => a - b).map(([until, units]) => ({until: epochMs(until), units}));
 }
 
 /** In design `paired` an arm's units are its items. */
