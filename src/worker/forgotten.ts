@@ -1,15 +1,18 @@
 import type {ExposureFact, FactBatch, OutcomeFact} from '../core/facts.ts';
+import type {Position} from '../core/events.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {FactStore, Tombstones} from '../warehouse/warehouse.ts';
 import type {RecordHasher} from './record-hasher.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
+
+const positionOf = ({partition, offset}: Position): string => `${partition}/${offset}`;
 
 export type ForgottenOptions = {readonly stream: string; readonly warehouse: Pick<FactStore, 'tombstones'>; readonly hasher: RecordHasher};
 
 /**
  * The tombstones as a worker knows them, so that a replay of the log does not bring an
  * erased unit back. What slips through while they are not known yet counts nowhere: every
- * read leaves out what a tombstone covers. Positions keep their rows in `arrivals`.
+ * read leaves out what a tombstone covers. Positions keep their rows in `arrivals`, as `forgotten`.
  */
 export class Forgotten {
   readonly #options: ForgottenOptions;
@@ -32,18 +35,33 @@ export class Forgotten {
   }
 
   withoutForgotten(batch: FactBatch): FactBatch {
-    if (this.#known.units.size === 0) return batch;
-    const isKept = (fact: ExposureFact | OutcomeFact): boolean => {
-      const forgottenTs = this.#known.units.get(fact.unitId);
-      if (forgottenTs === undefined) return true;
-      return fact.arrival.arrivalTs > forgottenTs && !this.#known.ids.has(this.#options.hasher.id(fact));
-    };
-    const isLetterKept = ({key, arrivalTs}: FactBatch['deadLetters'][number]): boolean => arrivalTs > (this.#known.units.get(key ?? '') ?? 0);
+    const {units, ids} = this.#known;
+    if (units.size === 0) return batch;
+    const isLetterKept = ({key, arrivalTs}: FactBatch['deadLetters'][number]): boolean => arrivalTs > (units.get(key ?? '') ?? 0);
+    const others = {...batch, deadLetters: batch.deadLetters.filter(isLetterKept)};
+    // Rows are made as they are read: a batch without such a unit is not turned into arrays.
+    const own = ownFacts(batch, units);
+    if (own.length === 0) return others;
+    const covered = new Set<string>();
+    const left = new Set<string>();
+    for (const fact of own) {
+      const isCovered = fact.arrival.arrivalTs <= (units.get(fact.unitId) ?? 0);
+      if (isCovered) covered.add(positionOf(fact.arrival));
+      if (isCovered || ids.has(this.#options.hasher.id(fact))) left.add(positionOf(fact.arrival));
+    }
+    const isKept = ({arrival}: ExposureFact | OutcomeFact): boolean => !left.has(positionOf(arrival));
     return {
-      ...batch,
+      ...others,
       exposures: [...batch.exposures].filter(isKept),
       outcomes: [...batch.outcomes].filter(isKept),
-      deadLetters: batch.deadLetters.filter(isLetterKept),
+      arrivals: [...batch.arrivals].map(row => (covered.has(positionOf(row)) ? {...row, kind: 'forgotten'} : row)),
     };
   }
+}
+
+function ownFacts({exposures, outcomes}: FactBatch, units: Tombstones['units']): (ExposureFact | OutcomeFact)[] {
+  const own: (ExposureFact | OutcomeFact)[] = [];
+  for (const fact of exposures) if (units.has(fact.unitId)) own.push(fact);
+  for (const fact of outcomes) if (units.has(fact.unitId)) own.push(fact);
+  return own;
 }

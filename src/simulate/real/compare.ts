@@ -112,7 +112,7 @@ async function compareBooks({warehouse, log}: Ground, {stream, answer, note}: Ta
   const rows = new Map((await warehouse.ledger(stream.name, through)).map(row => [row.partition, row]));
   for (const [partition, right] of answer.books) {
     const row = rows.get(partition);
-    for (const name of ['appended', 'accepted', 'duplicate', 'conflict', 'deadLettered'] as const satisfies readonly (keyof Books)[]) {
+    for (const name of ['appended', 'accepted', 'duplicate', 'conflict', 'deadLettered', 'forgotten'] as const satisfies readonly (keyof Books)[]) {
       const found = Number(row?.[name] ?? 0);
       if (found !== right[name]) note(`partition ${partition}: ${name} is ${found}, must be ${right[name]}`);
     }

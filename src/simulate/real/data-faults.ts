@@ -21,6 +21,7 @@ function dataFault(name: string, title: string, build: Build, given: {readonly m
     name,
     title,
     brokers: 1,
+    isAlone: false,
     run: async run => {
       const {lab, seed, isLong} = run;
       const startTs = startOf(seed);
@@ -153,6 +154,7 @@ const replay: Fault = {
   name: 'replay',
   title: 'full replay from offset 0, the closed slices compared byte by byte',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const prepared = await prepare(run, 'replay', {events: isLong ? 200_000 : 10_000});
@@ -179,7 +181,7 @@ const sliceBytes = ({sql}: Lab, name: string): Promise<string> =>
   sql.run(`SELECT * FROM slices_latest WHERE stream = '${name}' ORDER BY ALL FORMAT TSV`);
 
 /** Moves the group's offsets to 0, as an operator does who wants everything read again. */
-async function rewind({ground}: Lab, {stream}: Prepared): Promise<void> {
+export async function rewind({ground}: Lab, {stream}: Prepared): Promise<void> {
   const consumer = await ground.log.openConsumer({topic: stream.topic, group: workerGroup(stream.name), batchRecordsMax: 1, bufferBytesMax: 1 << 20});
   for (;;) {
     const event = await consumer.next(30_000);
@@ -194,6 +196,7 @@ const phases: Fault = {
   name: 'phases',
   title: 'weights changed, rolled back and stepped while units return',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, seed, isLong} = run;
     const startTs = startOf(seed);
@@ -232,6 +235,7 @@ const idle: Fault = {
   name: 'idle',
   title: '7 of 8 partitions of the live stream idle',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, seed, isLong} = run;
     const stream = await lab.openLiveStream();

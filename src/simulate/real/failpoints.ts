@@ -29,7 +29,7 @@ export function sabotage({log, warehouse}: {readonly log: EventLog; readonly war
     if (reach('before-insert')) die();
     if (reach('during-insert')) {
       const half = Math.ceil(batch.outcomes.length / 2);
-      await warehouse.insertFacts({...batch, outcomes: batch.outcomes.slice(0, half), deadLetters: [], arrivals: []});
+      await warehouse.insertFacts({...batch, outcomes: [...batch.outcomes].slice(0, half), deadLetters: [], arrivals: []});
       die();
     }
     if (plan.bug === 'early-ack') {

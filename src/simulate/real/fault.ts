@@ -15,6 +15,8 @@ export type Fault = {
   readonly name: string;
   readonly title: string;
   readonly brokers: 1 | 3;
+  /** Disturbs nothing but its own stream, so others of the kind may run at the same time. */
+  readonly isAlone?: false;
   run(run: FaultRun): Promise<Verdict>;
 };
 

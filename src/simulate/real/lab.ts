@@ -96,6 +96,15 @@ export class Lab {
     return this.startProc('worker', 'dist/roles/faults.js', ['worker', '--config', this.#configFile, '--stream', stream.name, ...extra]);
   }
 
+  /** `assay forget UNIT`, as an operator types it. @returns what it says, and its exit code */
+  async forget(stream: Stream, unitId: string): Promise<{readonly code: number | null; readonly through: number; readonly text: string}> {
+    const proc = this.startProc('forget', 'bin/assay.cjs', ['forget', unitId, '--config', this.#configFile, '--stream', stream.name, '--json']);
+    const code = await proc.exited;
+    const text = proc.lines.join('\n');
+    const through = /"forgotten_through":"([^"]+)"/.exec(text)?.[1];
+    return {code, text, through: through === undefined ? 0 : Date.parse(through)};
+  }
+
   /** Rounds of closing in a process of its own, for as long as it lives. */
   closer(stream: Stream): Proc {
     return this.startProc('closer', 'dist/roles/faults.js', ['closer', '--config', this.#configFile, '--stream', stream.name]);
@@ -200,14 +209,14 @@ export class Lab {
   }
 
   /** Closes and revises everything, then compares all that is stored with what the log's history says. */
-  async settle(stream: Stream, planned: readonly Planned[]): Promise<Settled> {
+  async settle(stream: Stream, planned: readonly Planned[], forgotten: ReadonlyMap<string, number> = new Map()): Promise<Settled> {
     const {ground, sql} = this;
     const closer = new Closer({...ground, config: ground.closing});
     await closer.closeAll(stream);
     const {entries, missing} = await readEntries(ground, stream, planned);
     await ground.registry.caughtUp();
     const views = newestViews(ground, stream);
-    const answer = judgeHistory({entries, views, sliceMs: stream.sliceMs, latenessMs: stream.latenessMs, maxAgeMs: stream.maxAgeMs});
+    const answer = judgeHistory({entries, views, sliceMs: stream.sliceMs, latenessMs: stream.latenessMs, maxAgeMs: stream.maxAgeMs, forgotten});
     const comparison = await compare(ground, {stream, answer, views, sql});
     const errors = missing > 0 ? [`${missing} records that the log had taken are not in it`, ...comparison.errors] : [...comparison.errors];
     return {...comparison, errors, records: entries.length, late: answer.late, again: () => compare(ground, {stream, answer, views, sql})};

@@ -16,7 +16,7 @@ export type Entry = {
 
 export type Fact = {readonly event: Event; readonly arrivalTs: number; readonly entry: Entry};
 
-export type Books = {appended: number; accepted: number; duplicate: number; conflict: number; deadLettered: number; ticks: number};
+export type Books = {appended: number; accepted: number; duplicate: number; conflict: number; deadLettered: number; forgotten: number; ticks: number};
 
 export type Sums = {n: number; sum: bigint; squares: bigint; denominator: bigint; min: number; max: number};
 
@@ -37,11 +37,13 @@ export type Question = {
   readonly sliceMs: number;
   readonly latenessMs: number;
   readonly maxAgeMs: number | null;
+  /** Units to be forgotten: everything that arrived up to then, and later copies of it. */
+  readonly forgotten?: ReadonlyMap<string, number>;
 };
 
 type Seen = Fact & {readonly id: string};
 
-export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs}: Question): Answer {
+export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs, forgotten = new Map()}: Question): Answer {
   const books = new Map<number, Books>();
   const deadLetters = new Map<DeadLetterCode, number>();
   const seen: Seen[] = [];
@@ -50,7 +52,7 @@ export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs}: Qu
     const {partition, appendTs, what} = entry;
     const arrivalTs = Math.max(highs.get(partition) ?? 0, appendTs);
     highs.set(partition, arrivalTs);
-    const book = books.get(partition) ?? {appended: 0, accepted: 0, duplicate: 0, conflict: 0, deadLettered: 0, ticks: 0};
+    const book = books.get(partition) ?? {appended: 0, accepted: 0, duplicate: 0, conflict: 0, deadLettered: 0, forgotten: 0, ticks: 0};
     books.set(partition, book);
     if (what.kind === 'tick') {
       book.ticks++;
@@ -69,12 +71,14 @@ export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs}: Qu
     const book = books.get(one.entry.partition);
     const kept = facts.get(one.id);
     if (book === undefined || kept === undefined) continue;
-    if (kept.entry === one.entry) book.accepted++;
+    if (one.arrivalTs <= (forgotten.get(one.event.unitId) ?? 0)) book.forgotten++;
+    else if (kept.entry === one.entry) book.accepted++;
     else {
       book.duplicate++;
       if (Buffer.compare(kept.entry.value, one.entry.value) !== 0) book.conflict++;
     }
   }
+  for (const [id, {event, arrivalTs}] of facts) if (arrivalTs <= (forgotten.get(event.unitId) ?? 0)) facts.delete(id);
   const late = [...facts.values()].filter(({event, arrivalTs}) => event.kind === 'outcome' && arrivalTs > sliceOf(event.eventTs, sliceMs) + sliceMs + latenessMs).length;
   return {facts, books, deadLetters, late, slices: addUp(facts, views, sliceMs)};
 }

@@ -44,6 +44,7 @@ const sigkillWorkers: Fault = {
   name: 'sigkill',
   title: 'SIGKILL of random workers',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const prepared = await prepare(run, 'sigkill', {events: isLong ? 1_000_000 : 50_000});
@@ -109,6 +110,7 @@ const zombie: Fault = {
   name: 'zombie',
   title: 'SIGSTOP for 3 × session timeout, then SIGCONT',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, isLong, rng} = run;
     const {stream, planned} = await prepare(run, 'zombie', {events: isLong ? 200_000 : 20_000});
@@ -211,6 +213,7 @@ const rebalanceStorm: Fault = {
   name: 'storm',
   title: 'rebalance storm: members join and leave every second',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, isLong, rng} = run;
     const {stream, planned} = await prepare(run, 'storm', {events: isLong ? 200_000 : 20_000});
@@ -236,6 +239,7 @@ const matrix: Fault = {
   name: 'matrix',
   title: 'partitions × workers',
   brokers: 1,
+  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const cells = isLong ? [6, 8, 12].flatMap(p => [1, 2, 3, 4, 5, 6].map(m => [p, m] as const)) : ([[8, 3], [6, 4]] as const);

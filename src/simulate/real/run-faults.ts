@@ -3,13 +3,15 @@ import {seededRng} from '../../core/rng.ts';
 import {type Fault, type FaultResult, isExact} from './fault.ts';
 import type {RealPorts} from './ground.ts';
 import {DATA_FAULTS} from './data-faults.ts';
+import {FORGET_FAULTS} from './forget-faults.ts';
 import {EMBEDDED_FAULTS} from './embedded-faults.ts';
 import {Lab} from './lab.ts';
+import {LOG_FAULTS} from './log-faults.ts';
 import {POISON_FAULTS} from './poison-faults.ts';
 import {PROCESS_FAULTS} from './process-faults.ts';
 import {WAREHOUSE_FAULTS} from './warehouse-faults.ts';
 
-export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...WAREHOUSE_FAULTS, ...DATA_FAULTS, ...POISON_FAULTS];
+export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...WAREHOUSE_FAULTS, ...DATA_FAULTS, ...POISON_FAULTS, ...FORGET_FAULTS, ...LOG_FAULTS];
 
 export type FaultsRequest = {
   readonly ports: RealPorts;
@@ -22,6 +24,8 @@ export type FaultsRequest = {
 };
 
 const ERRORS_SHOWN_MAX = 8;
+/** Most of a fault's time is waiting: for a group to settle, for a session to run out. */
+const AT_ONCE_MAX = 4;
 
 /** Runs the chosen faults, those that need the same brokers in one lab. */
 export async function runFaults(request: FaultsRequest): Promise<FaultResult[]> {
@@ -32,7 +36,14 @@ export async function runFaults(request: FaultsRequest): Promise<FaultResult[]> 
     if (faults.length === 0) continue;
     const lab = await Lab.open({ports: request.ports, brokers, note: request.note});
     try {
-      for (const fault of faults) results.push(await runOne(fault, request, rng => fault.run({lab, seed: request.seed, isLong: request.isLong, rng})));
+      const runIn = async (fault: Fault): Promise<void> => {
+        results.push(await runOne(fault, request, rng => fault.run({lab, seed: request.seed, isLong: request.isLong, rng})));
+      };
+      const [alone, others] = [faults.filter(fault => fault.isAlone !== false), faults.filter(fault => fault.isAlone === false)];
+      await Promise.all(Array.from({length: AT_ONCE_MAX}, async () => {
+        for (let fault = others.shift(); fault !== undefined; fault = others.shift()) await runIn(fault);
+      }));
+      for (const fault of alone) await runIn(fault);
     } finally {
       await lab.close();
     }

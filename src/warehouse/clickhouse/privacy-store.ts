@@ -26,7 +26,10 @@ export class ClickHousePrivacyStore implements PrivacyStore {
   }
 
   async eraseUnit({stream, unitId, logKey, forgottenTs}: {readonly stream: string; readonly unitId: string; readonly logKey: string; readonly forgottenTs: EpochMs}): Promise<void> {
-    const params = {stream, unit: unitId, forgotten_ms: forgottenTs, key: logKey};
+    const unverifiable = (await this.#newestArrival(stream)) ?? forgottenTs;
+    const params = {stream, unit: unitId, forgotten_ms: forgottenTs, unverifiable_ms: unverifiable, key: logKey};
+    // Once more: partitions that were behind may have brought events that the tombstone covers.
+    await this.#connection.command(loadQuery('forget-events'), params);
     for (const name of ['forget-erase-exposures', 'forget-erase-outcomes', 'forget-erase-dead-letters']) {
       await this.#connection.command(loadQuery(name), params);
     }

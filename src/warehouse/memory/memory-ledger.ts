@@ -41,7 +41,7 @@ export function ledgerOf(store: StreamStore, {committed, views, place}: LedgerRe
       duplicate: repeats.length,
       conflict: repeats.filter(row => first.get(row.idHash)?.payloadHash !== row.payloadHash).length,
       deadLettered: rows.filter(({kind}) => kind === 'dead_letter').length,
-      forgotten: rows.filter(row => isEvent(row) && isForgotten(row)).length,
+      forgotten: rows.filter(row => row.kind === 'forgotten' || (isEvent(row) && isForgotten(row))).length,
       ticks: rows.filter(({kind}) => kind === 'tick').length,
       gaps: firstOffset === null ? 0 : Number(endOffset - firstOffset) - rows.length,
       facts: outcomes.length + exposures.length,

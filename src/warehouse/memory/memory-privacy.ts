@@ -25,6 +25,11 @@ export class MemoryPrivacy implements PrivacyStore {
     store.forgotten.set(unitId, forgottenTs);
     store.exposures.hide(store.forgotten);
     store.outcomes.hide(store.forgotten);
+    return {forgottenTs, events: this.#remember(store, {stream, unitId, forgottenTs})};
+  }
+
+  /** What the books and the audit need of events that are to be erased. @returns how many there are */
+  #remember(store: StreamStore, {stream, unitId, forgottenTs}: {readonly stream: string; readonly unitId: string; readonly forgottenTs: EpochMs}): number {
     const sliceMs = this.#state.streamRecords.get(stream)?.sliceMs;
     const ids = new Set<bigint>();
     for (const fact of [...store.exposures.copies(), ...store.outcomes.copies()]) {
@@ -34,12 +39,13 @@ export class MemoryPrivacy implements PrivacyStore {
       if (fact.kind === 'outcome' && sliceMs !== undefined) store.forgottenSlices.set(sliceStartOf(fact.eventTs, sliceMs), forgottenTs);
     }
     for (const id of ids) store.forgottenIds.set(id, forgottenTs);
-    return {forgottenTs, events: ids.size};
+    return ids.size;
   }
 
   async eraseUnit({stream, unitId, logKey, forgottenTs}: {readonly stream: string; readonly unitId: string; readonly logKey: string; readonly forgottenTs: EpochMs}): Promise<void> {
     await this.#state.called('eraseUnit');
     const store = this.#state.stream(stream);
+    this.#remember(store, {stream, unitId, forgottenTs});
     store.exposures.erase(fact => fact.unitId === unitId && fact.arrival.arrivalTs <= forgottenTs);
     store.outcomes.erase(fact => fact.unitId === unitId && fact.arrival.arrivalTs <= forgottenTs);
     for (const [position, {key, arrivalTs}] of store.deadLetters) if (key === logKey && arrivalTs <= forgottenTs) store.deadLetters.delete(position);
