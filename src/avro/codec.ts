@@ -3,7 +3,7 @@ import type {DeadLetterCode, LogEvent} from '../core/events.ts';
 import {messageOf} from '../core/errors.ts';
 import {LIMITS} from '../core/limits.ts';
 import {BodyReader} from './body-reader.ts';
-import {LAYOUTS} from './decode-event.ts';
+import {LAYOUTS, type OutcomeProjection, PROJECTIONS} from './decode-event.ts';
 import {DecodeFault} from './decode-fault.ts';
 import {fingerprintText} from './fingerprint.ts';
 import {type AnyRecord, type ConfigRecord, EVENT_KINDS, kindOfSchema, MAPPINGS, type RecordKind, type Row} from './records.ts';
@@ -33,6 +33,7 @@ type Plan = {
   readonly schema: RecordSchema;
   readonly kind: RecordKind;
   readonly layout: ((reader: BodyReader) => LogEvent) | undefined;
+  readonly projection: ((reader: BodyReader) => OutcomeProjection) | undefined;
   readonly walk: Walk;
   readonly resolver: unknown;
 };
@@ -97,6 +98,21 @@ export class RecordCodec {
   /** Decodes a record of an events topic. Never throws, whatever the bytes. */
   decode(bytes: Uint8Array): DecodedRecord {
     return this.#decode<LogEvent>(bytes, true);
+  }
+
+  /**
+   * What slices need of a record that `decode` took for an outcome.
+   * @throws DecodeFault when it is none
+   */
+  project(bytes: Uint8Array): OutcomeProjection {
+    const {plan, bodyOffset} = this.#planOf(bytes);
+    if (plan.projection === undefined) {
+      const decoded = this.decode(bytes);
+      if (decoded.ok && decoded.event.kind === 'outcome') return decoded.event;
+      throw new DecodeFault('undecodable', decoded.ok ? `a ${decoded.event.kind} has no measures` : decoded.message);
+    }
+    this.#reader.open(bytes, bodyOffset);
+    return plan.projection(this.#reader);
   }
 
   /** Decodes a record of the experiments topic. Never throws, whatever the bytes. */
@@ -202,6 +218,7 @@ export class RecordCodec {
       schema,
       kind,
       layout: LAYOUTS[schema.name],
+      projection: PROJECTIONS[schema.name],
       walk: compileWalk(schema.schema),
       resolver: newest.type.createResolver(typeOf(schema.schema)),
     };

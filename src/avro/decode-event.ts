@@ -69,6 +69,27 @@ function readOutcome(reader: BodyReader): Outcome {
   };
 }
 
+/** What slices need of an outcome; the rest is passed over. Of bytes that `readOutcome` took. */
+export type OutcomeProjection = Pick<Outcome, 'unitId' | 'eventTs' | 'variantHint' | 'measures' | 'status' | 'attributes'>;
+
+export const PROJECTIONS: Readonly<Record<string, (reader: BodyReader) => OutcomeProjection>> = {
+  'outcome.v1': projectOutcome,
+};
+
+function projectOutcome(reader: BodyReader): OutcomeProjection {
+  reader.skip(16);
+  const unitId = reader.string(LIMITS.unitIdCharsMax);
+  const eventTs = reader.long() as EpochMs;
+  if (reader.index(2, 'branch') === 1) reader.skipBytes();
+  const variantHint = reader.strings(LIMITS.attributesMax);
+  const measures = reader.doubles(LIMITS.measuresMax);
+  const status = STATUSES[reader.index(STATUSES.length, 'symbol')] ?? 'ok';
+  reader.skip(8);
+  reader.skipBytes();
+  const attributes = reader.strings(LIMITS.attributesMax);
+  return {unitId, eventTs, variantHint, measures, status, attributes};
+}
+
 /** The three fields both kinds end with. */
 function readTail(reader: BodyReader): Pick<Exposure, 'sampleRate' | 'traceId' | 'attributes'> {
   reader.field = 'sample_rate';

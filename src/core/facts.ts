@@ -9,7 +9,7 @@ export type OutcomeFact = Outcome & {readonly arrival: Arrival};
 
 /** One narrow row per position of the log (DESIGN C6). */
 export type ArrivalRow = Arrival & {
-  readonly kind: 'exposure' | 'outcome' | 'tick' | 'dead_letter';
+  readonly kind: 'exposure' | 'outcome' | 'tick' | 'dead_letter' | 'forgotten';
   /** xxh64 of (kind, unit_id, event_id); 0 for ticks and dead letters. */
   readonly idHash: bigint;
   /** xxh64 of the record's bytes. */
@@ -27,11 +27,14 @@ export type DeadLetterRow = Arrival & {
   readonly value: Uint8Array;
 };
 
+/** Rows to be read one after the other, as often as wanted; a worker makes each from the log's bytes when it is its turn. */
+export type FactRows<Row> = Iterable<Row> & {readonly length: number};
+
 /** What one flush of a worker makes durable before it commits. */
 export type FactBatch = {
   readonly stream: string;
-  readonly exposures: readonly ExposureFact[];
-  readonly outcomes: readonly OutcomeFact[];
+  readonly exposures: FactRows<ExposureFact>;
+  readonly outcomes: FactRows<OutcomeFact>;
   readonly deadLetters: readonly DeadLetterRow[];
-  readonly arrivals: readonly ArrivalRow[];
+  readonly arrivals: FactRows<ArrivalRow>;
 };

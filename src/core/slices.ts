@@ -26,7 +26,7 @@ export type ProvisionalSlice = SliceKey & {
   readonly max: number;
   /** Sum of denominators (ratio metrics), otherwise 0. */
   readonly denominatorSum: number;
-  readonly histogram: ReadonlyMap<number, number>;
+  readonly histogram: Iterable<readonly [bucket: number, count: number]> & {readonly size: number};
 };
 
 /** A slice recomputed from facts: exact integers (core/exact.ts) at the metric's scale. */

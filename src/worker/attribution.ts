@@ -1,6 +1,6 @@
-import type {Outcome} from '../core/events.ts';
 import type {ExperimentView, Metric, PhaseSpan} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
+import type {SlicedOutcome} from './event-codec.ts';
 import type {CachedExposure} from './exposure-cache.ts';
 
 /** Where an outcome counts in one experiment. */
@@ -23,7 +23,7 @@ export type AttributionResult = {
  * exposures mean that nobody looked: then the caller's hint is believed for now.
  */
 export function attribute(
-  outcome: Outcome,
+  outcome: SlicedOutcome,
   exposures: readonly CachedExposure[] | undefined,
   views: ReadonlyMap<string, ExperimentView>,
 ): AttributionResult {
@@ -32,19 +32,20 @@ export function attribute(
     const view = views.get(experiment);
     const variant = outcome.variantHint[experiment];
     if (view === undefined || variant === undefined) continue;
-    if (!view.definition.variants.some(({key}) => key === variant)) continue;
     if (view.definition.design === 'split' && exposures !== undefined) continue;
+    if (!hasVariant(view, variant)) continue;
     const span = phaseAt(view.phases, outcome.eventTs);
     // A pair's phase ends with the next one; a hint in a split stands for an exposure, so it does too.
     if (span !== undefined) attributions.push({view, phase: span.phase, variant, phaseEnd: null});
   }
-  for (const entry of exposures === undefined ? [] : highestPhases(exposures, outcome.eventTs)) {
+  if (exposures === undefined || exposures.length === 0) return {attributions, isUnjoined: exposures === undefined};
+  for (const entry of highestPhases(exposures, outcome.eventTs)) {
     const view = views.get(entry.experiment);
     if (view === undefined || view.definition.design !== 'split' || entry.isCrossover) continue;
     const {phase, variant} = entry;
     attributions.push({view, phase, variant, phaseEnd: nextPhaseStart(view.phases, phase)});
   }
-  return {attributions, isUnjoined: exposures === undefined};
+  return {attributions, isUnjoined: false};
 }
 
 /** Whether the metric still counts an outcome of this time. */
@@ -67,9 +68,19 @@ function highestPhases(exposures: readonly CachedExposure[], at: EpochMs): reado
 
 /** The phase valid at `at`: the newest that began. */
 function phaseAt(phases: readonly PhaseSpan[], at: EpochMs): PhaseSpan | undefined {
-  return phases.findLast(span => span.validFrom <= at && (span.validTo === null || at < span.validTo));
+  for (let index = phases.length - 1; index >= 0; index--) {
+    const span = phases[index] as PhaseSpan;
+    if (span.validFrom <= at && (span.validTo === null || at < span.validTo)) return span;
+  }
+  return undefined;
+}
+
+function hasVariant({definition}: ExperimentView, variant: string): boolean {
+  for (const {key} of definition.variants) if (key === variant) return true;
+  return false;
 }
 
 function nextPhaseStart(phases: readonly PhaseSpan[], phase: number): EpochMs | null {
-  return phases.find(span => span.phase === phase)?.validTo ?? null;
+  for (const span of phases) if (span.phase === phase) return span.validTo;
+  return null;
 }

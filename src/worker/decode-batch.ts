@@ -1,23 +1,12 @@
-import type {DeadLetterCode, Event} from '../core/events.ts';
-import type {Arrival, ArrivalRow, DeadLetterRow, ExposureFact, OutcomeFact} from '../core/facts.ts';
+import type {DeadLetterCode} from '../core/events.ts';
+import type {Arrival} from '../core/facts.ts';
 import type {DurationMs, EpochMs} from '../core/units.ts';
 import type {LogRecord} from '../log/event-log.ts';
 import type {EventCodec} from './event-codec.ts';
-import {arrive, type PartitionCursor} from './partition-cursor.ts';
+import {arrivalAfter, type PartitionCursor} from './partition-cursor.ts';
+import type {PendingRows} from './pending-rows.ts';
 import type {RecordHasher} from './record-hasher.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
-
-/** What became of some records of one partition. Every record has exactly one arrivals row. */
-export type DecodedRows = {
-  readonly exposures: ExposureFact[];
-  /** Beside each outcome the hash of its identity, for the duplicate hints. */
-  readonly outcomes: {readonly fact: OutcomeFact; readonly idHash: bigint}[];
-  readonly deadLetters: DeadLetterRow[];
-  readonly arrivals: ArrivalRow[];
-  /** Size in memory, roughly: record bytes plus a constant per row. */
-  bytes: number;
-  ticks: number;
-};
 
 export type DecodeContext = {
   readonly codec: EventCodec;
@@ -27,44 +16,34 @@ export type DecodeContext = {
 
 export type DecodedBatch = {
   readonly cursor: PartitionCursor;
-  readonly rows: DecodedRows;
   /** Offsets between the cursor and the first record: control records, or an alarm. */
   readonly gapOffsets: bigint;
   /** Records at offsets already taken, left out. */
   readonly redelivered: number;
 };
 
-export const noRows = (): DecodedRows => ({
-  exposures: [],
-  outcomes: [],
-  deadLetters: [],
-  arrivals: [],
-  bytes: 0,
-  ticks: 0,
-});
-
-/** Records of one partition, in offset order → facts, dead letters and their arrivals. */
+/** Records of one partition, in offset order → rows with facts, dead letters and their arrivals. */
 export function decodeBatch(
   start: PartitionCursor,
   records: readonly LogRecord[],
-  context: DecodeContext,
+  context: DecodeContext & {readonly rows: PendingRows},
 ): DecodedBatch {
-  const rows = noRows();
-  let cursor = start;
+  const {logEpoch, partition} = start;
+  let {nextOffset, arrivalHigh} = start;
   let gapOffsets = 0n;
   let redelivered = 0;
   for (const record of records) {
-    if (record.offset < cursor.nextOffset) {
+    const {offset, timestamp: appendTs} = record;
+    if (offset < nextOffset) {
       redelivered++;
       continue;
     }
-    gapOffsets += record.offset - cursor.nextOffset;
-    const step = arrive(cursor, record.offset, record.timestamp);
-    cursor = step.cursor;
-    rows.bytes += record.value.byteLength + WORKER_LIMITS.rowOverheadBytes;
-    takeRecord(rows, record, step.arrival, context);
+    if (offset > nextOffset) gapOffsets += offset - nextOffset;
+    nextOffset = offset + 1n;
+    arrivalHigh = arrivalAfter(arrivalHigh, appendTs);
+    takeRecord(record, {logEpoch, partition, offset, appendTs, arrivalTs: arrivalHigh}, context);
   }
-  return {cursor, rows, gapOffsets, redelivered};
+  return {cursor: {logEpoch, partition, nextOffset, arrivalHigh}, gapOffsets, redelivered};
 }
 
 /**
@@ -74,60 +53,59 @@ export function decodeBatch(
 export function decodeUnreadable(
   start: PartitionCursor,
   range: {readonly firstOffset: bigint; readonly lastOffset: bigint; readonly timestamp: EpochMs; readonly reason: string},
+  rows: PendingRows,
 ): DecodedBatch {
-  const rows = noRows();
+  const {logEpoch, partition} = start;
   const first = larger(range.firstOffset, start.nextOffset);
-  let cursor = start;
+  let {nextOffset, arrivalHigh} = start;
   const boundedLast = first + BigInt(WORKER_LIMITS.unreadableRowsMax) - 1n;
   const last = range.lastOffset < boundedLast ? range.lastOffset : boundedLast;
   for (let offset = first; offset <= last; offset++) {
-    const step = arrive(cursor, offset, range.timestamp);
-    cursor = step.cursor;
-    rows.bytes += WORKER_LIMITS.rowOverheadBytes;
-    rows.arrivals.push({...step.arrival, kind: 'dead_letter', idHash: 0n, payloadHash: 0n, code: 'undecodable'});
-    if (offset === first) {
-      const letter = {lastOffset: range.lastOffset, code: 'undecodable', message: range.reason, key: null} as const;
-      rows.deadLetters.push({...step.arrival, ...letter, value: new Uint8Array(0)});
-    }
+    nextOffset = offset + 1n;
+    arrivalHigh = arrivalAfter(arrivalHigh, range.timestamp);
+    const arrival = {logEpoch, partition, offset, appendTs: range.timestamp, arrivalTs: arrivalHigh};
+    const letter = {lastOffset: range.lastOffset, code: 'undecodable', message: range.reason, key: null} as const;
+    rows.pushDeadLetter(arrival, 0n, offset === first ? {...arrival, ...letter, value: new Uint8Array(0)} : null);
   }
-  if (range.lastOffset >= cursor.nextOffset) cursor = {...cursor, nextOffset: range.lastOffset + 1n};
-  return {cursor, rows, gapOffsets: first - start.nextOffset, redelivered: 0};
+  if (range.lastOffset >= nextOffset) nextOffset = range.lastOffset + 1n;
+  return {cursor: {logEpoch, partition, nextOffset, arrivalHigh}, gapOffsets: first - start.nextOffset, redelivered: 0};
 }
 
-function takeRecord(rows: DecodedRows, record: LogRecord, arrival: Arrival, context: DecodeContext): void {
-  const payloadHash = context.hasher.payload(record.value);
-  const refuse = (code: DeadLetterCode, message: string): void => {
-    rows.arrivals.push({...arrival, kind: 'dead_letter', idHash: 0n, payloadHash, code});
-    const value = record.value.slice();
-    rows.deadLetters.push({...arrival, lastOffset: arrival.offset, code, message, key: record.key, value});
-  };
-  const decoded = context.codec.decode(record.value);
+function takeRecord(
+  record: LogRecord,
+  arrival: Arrival,
+  {codec, hasher, maxAgeMs, rows}: DecodeContext & {readonly rows: PendingRows},
+): void {
+  const {value} = record;
+  const payloadHash = hasher.payload(value);
+  const decoded = codec.decode(value);
   if (!decoded.ok) {
-    refuse(decoded.code, decoded.message);
+    refuse(record, arrival, {rows, payloadHash, problem: decoded});
     return;
   }
   const {event} = decoded;
   if (event.kind === 'tick') {
-    rows.ticks++;
-    rows.arrivals.push({...arrival, kind: 'tick', idHash: 0n, payloadHash, code: ''});
+    rows.pushTick(arrival, payloadHash);
     return;
   }
   const {appendTs, arrivalTs} = arrival;
-  const problem = context.codec.check(event, {appendTs, arrivalTs, maxAgeMs: context.maxAgeMs});
+  const problem = codec.check(event, {appendTs, arrivalTs, maxAgeMs});
   if (problem !== null) {
-    refuse(problem.code, problem.message);
+    refuse(record, arrival, {rows, payloadHash, problem});
     return;
   }
-  const idHash = context.hasher.id(event);
-  rows.arrivals.push({...arrival, kind: event.kind, idHash, payloadHash, code: ''});
-  keepFact(rows, event, {arrival, idHash});
+  rows.pushFact(arrival, {kind: event.kind, eventTs: event.eventTs, idHash: hasher.id(event), payloadHash}, value);
 }
 
-function keepFact(rows: DecodedRows, event: Event, at: {readonly arrival: Arrival; readonly idHash: bigint}): void {
-  // A decoder may hand out a view into the record, whose bytes are gone by the next batch.
-  const eventId = event.eventId.byteLength === event.eventId.buffer.byteLength ? event.eventId : event.eventId.slice();
-  if (event.kind === 'exposure') rows.exposures.push({...event, eventId, arrival: at.arrival});
-  else rows.outcomes.push({fact: {...event, eventId, arrival: at.arrival}, idHash: at.idHash});
+type Problem = {readonly code: DeadLetterCode; readonly message: string};
+
+function refuse(
+  {key, value}: LogRecord,
+  arrival: Arrival,
+  {rows, payloadHash, problem}: {readonly rows: PendingRows; readonly payloadHash: bigint; readonly problem: Problem},
+): void {
+  const {code, message} = problem;
+  rows.pushDeadLetter(arrival, payloadHash, {...arrival, lastOffset: arrival.offset, code, message, key, value: value.slice()});
 }
 
 /** Offsets are 64-bit; `Math.max` takes numbers only. */

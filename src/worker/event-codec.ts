@@ -1,10 +1,13 @@
-import type {DeadLetterCode, Event, LogEvent, Tick} from '../core/events.ts';
+import type {DeadLetterCode, Event, LogEvent, Outcome, Tick} from '../core/events.ts';
 import type {DurationMs, EpochMs} from '../core/units.ts';
 
 /** What the bytes of a record are, or why they are nothing we know. */
 export type DecodeResult =
   | {readonly ok: true; readonly event: LogEvent}
   | {readonly ok: false; readonly code: DeadLetterCode; readonly message: string};
+
+/** What slices need of an outcome. */
+export type SlicedOutcome = Pick<Outcome, 'unitId' | 'eventTs' | 'variantHint' | 'measures' | 'status' | 'attributes'>;
 
 /** When the log took a record, for the checks that compare its times with it. */
 export type ArrivalContext = {
@@ -19,6 +22,8 @@ export type EventCodec = {
   prepare?(values: Iterable<Uint8Array>): Promise<void>;
   /** Never throws, whatever the bytes. */
   decode(bytes: Uint8Array): DecodeResult;
+  /** Of bytes that `decode` took for an outcome, only what slices need; left out, `decode` is called again. */
+  project?(bytes: Uint8Array): SlicedOutcome;
   /** Why a decoded event may not become a fact (DESIGN C7), or null. */
   check(event: Event, context: ArrivalContext): {readonly code: DeadLetterCode; readonly message: string} | null;
   encodeTick(tick: Tick): Uint8Array;

@@ -1,5 +1,5 @@
 import {AssayError} from '../core/errors.ts';
-import type {FactBatch} from '../core/facts.ts';
+import type {FactBatch, FactRows} from '../core/facts.ts';
 import {DEAD_LETTERS_TOPIC} from '../core/streams.ts';
 import type {LogConsumer} from '../log/event-log.ts';
 import {retryForever} from './backoff.ts';
@@ -93,9 +93,18 @@ function retried<T>(step: string, work: () => Promise<T>, context: FlushContext)
 function toFactBatch(stream: string, parts: readonly FlushPart[]): FactBatch {
   return {
     stream,
-    exposures: parts.flatMap(({rows}) => rows.exposures),
-    outcomes: parts.flatMap(({rows}) => rows.outcomes.map(({fact}) => fact)),
+    exposures: joined(parts.map(({rows}) => rows.exposures)),
+    outcomes: joined(parts.map(({rows}) => rows.outcomes)),
     deadLetters: parts.flatMap(({rows}) => rows.deadLetters),
-    arrivals: parts.flatMap(({rows}) => rows.arrivals),
+    arrivals: joined(parts.map(({rows}) => rows.arrivals)),
+  };
+}
+
+function joined<Row>(parts: readonly FactRows<Row>[]): FactRows<Row> {
+  return {
+    length: parts.reduce((sum, {length}) => sum + length, 0),
+    *[Symbol.iterator]() {
+      for (const part of parts) yield* part;
+    },
   };
 }

@@ -1,5 +1,4 @@
-import type {Arrival} from '../core/facts.ts';
-import {type EpochMs, epochMs} from '../core/units.ts';
+import type {EpochMs} from '../core/units.ts';
 
 /**
  * How far a partition is read. A row is a pure function of the partition's prefix
@@ -23,16 +22,7 @@ export function startCursor(
   return {logEpoch: start.logEpoch, partition: start.partition, nextOffset: start.startOffset, arrivalHigh};
 }
 
-/** Takes the record at `offset`: where and when it arrived, and the cursor behind it. */
-export function arrive(
-  cursor: PartitionCursor,
-  offset: bigint,
-  appendTs: EpochMs,
-): {readonly arrival: Arrival; readonly cursor: PartitionCursor} {
-  const arrivalTs = epochMs(Math.max(cursor.arrivalHigh ?? appendTs, appendTs));
-  const {logEpoch, partition} = cursor;
-  return {
-    arrival: {logEpoch, partition, offset, appendTs, arrivalTs},
-    cursor: {logEpoch, partition, nextOffset: offset + 1n, arrivalHigh: arrivalTs},
-  };
+/** The arrival time of a record appended at `appendTs`, and the running maximum behind it. */
+export function arrivalAfter(arrivalHigh: EpochMs | null, appendTs: EpochMs): EpochMs {
+  return arrivalHigh !== null && arrivalHigh > appendTs ? arrivalHigh : appendTs;
 }

@@ -3,15 +3,17 @@ import {LIMITS} from '../core/limits.ts';
 import type {Stream} from '../core/streams.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {ConsumerEvent} from '../log/event-log.ts';
-import {type DecodedBatch, type DecodedRows, noRows} from './decode-batch.ts';
+import type {DecodedBatch} from './decode-batch.ts';
 import {DuplicateHints} from './duplicate-hints.ts';
+import type {EventCodec} from './event-codec.ts';
 import {type PartitionCursor, startCursor} from './partition-cursor.ts';
+import {PendingRows} from './pending-rows.ts';
 import {type KeyBudget, ProvisionalSlices} from './provisional-slices.ts';
 
 export type RecordsEvent = Extract<ConsumerEvent, {type: 'batch' | 'unreadable'}>;
 
 /** What a flush takes from one partition: rows, and the cursor behind the last of them. */
-export type FlushPart = {readonly work: PartitionWork; readonly rows: DecodedRows; readonly cursor: PartitionCursor};
+export type FlushPart = {readonly work: PartitionWork; readonly rows: PendingRows; readonly cursor: PartitionCursor};
 
 /**
  * One assignment of one partition to this worker, from `assigned` to `revoked`.
@@ -39,12 +41,19 @@ export class PartitionWork {
   /** When a record or a tick of ours last passed. */
   lastActiveAt: EpochMs;
   #cursor: PartitionCursor | undefined;
-  #pending = noRows();
+  readonly #codec: EventCodec;
+  #pending: PendingRows;
   #pendingSince: EpochMs | undefined;
 
   constructor(
     start: {readonly logEpoch: number; readonly partition: number; readonly startOffset: bigint},
-    options: {readonly stream: Stream; readonly keyBudget: KeyBudget; readonly now: EpochMs; readonly shareOf: number},
+    options: {
+      readonly stream: Stream;
+      readonly codec: EventCodec;
+      readonly keyBudget: KeyBudget;
+      readonly now: EpochMs;
+      readonly shareOf: number;
+    },
   ) {
     this.logEpoch = start.logEpoch;
     this.partition = start.partition;
@@ -54,6 +63,8 @@ export class PartitionWork {
     this.lastActiveAt = options.now;
     this.slices = new ProvisionalSlices(options.stream.sliceMs, options.keyBudget);
     this.hints = new DuplicateHints(LIMITS.duplicateHintsMax / options.shareOf);
+    this.#codec = options.codec;
+    this.#pending = new PendingRows(this, options.codec);
   }
 
   /** undefined while seeding. */
@@ -62,7 +73,7 @@ export class PartitionWork {
   }
 
   get pendingRows(): number {
-    return this.#pending.arrivals.length;
+    return this.#pending.length;
   }
 
   get pendingBytes(): number {
@@ -79,38 +90,30 @@ export class PartitionWork {
     return this.#cursor;
   }
 
-  take(batch: DecodedBatch, now: EpochMs): void {
+  /** Takes records: `decode` adds their rows to those that wait, and says where the cursor stands then. */
+  take(decode: (start: PartitionCursor, rows: PendingRows) => DecodedBatch, now: EpochMs): DecodedBatch {
     assert(this.#cursor !== undefined, 'a partition is read only after it was seeded');
+    const batch = decode(this.#cursor, this.#pending);
     this.#cursor = batch.cursor;
     this.lastActiveAt = now;
-    if (batch.rows.arrivals.length === 0) return;
-    this.#pendingSince ??= now;
-    append(this.#pending, batch.rows);
+    if (this.#pending.length > 0) this.#pendingSince ??= now;
+    return batch;
   }
 
   /** Hands the pending rows over; undefined when there are none. */
   takePending(): FlushPart | undefined {
-    if (this.#cursor === undefined || this.#pending.arrivals.length === 0) return undefined;
+    if (this.#cursor === undefined || this.#pending.length === 0) return undefined;
     const part = {work: this, rows: this.#pending, cursor: this.#cursor};
-    this.#pending = noRows();
+    this.#pending = new PendingRows(this, this.#codec);
     this.#pendingSince = undefined;
     return part;
   }
 
   revoke(): void {
     this.isRevoked = true;
-    this.#pending = noRows();
+    this.#pending = new PendingRows(this, this.#codec);
     this.#pendingSince = undefined;
     this.stash.length = 0;
     this.slices.clear();
   }
-}
-
-function append(target: DecodedRows, rows: DecodedRows): void {
-  for (const exposure of rows.exposures) target.exposures.push(exposure);
-  for (const outcome of rows.outcomes) target.outcomes.push(outcome);
-  for (const deadLetter of rows.deadLetters) target.deadLetters.push(deadLetter);
-  for (const arrival of rows.arrivals) target.arrivals.push(arrival);
-  target.bytes += rows.bytes;
-  target.ticks += rows.ticks;
 }

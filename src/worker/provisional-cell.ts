@@ -1,3 +1,4 @@
+import {BucketCounts} from '../core/bucket-counts.ts';
 import {bucketOf} from '../core/histogram.ts';
 import type {Contribution} from './metric-contribution.ts';
 
@@ -12,7 +13,7 @@ export class ProvisionalCell {
   min = Number.POSITIVE_INFINITY;
   max = Number.NEGATIVE_INFINITY;
   denominatorSum = 0;
-  readonly histogram = new Map<number, number>();
+  readonly histogram = new BucketCounts();
   isChanged = true;
 
   add({value, denominator}: Contribution): void {
@@ -23,8 +24,7 @@ export class ProvisionalCell {
     if (value < this.min) this.min = value;
     if (value > this.max) this.max = value;
     this.denominatorSum += denominator;
-    const bucket = bucketOf(value);
-    this.histogram.set(bucket, (this.histogram.get(bucket) ?? 0) + 1);
+    this.histogram.add(bucketOf(value), 1);
     this.isChanged = true;
   }
 
@@ -41,9 +41,7 @@ export class ProvisionalCell {
     this.min = Math.min(this.min, other.min);
     this.max = Math.max(this.max, other.max);
     this.denominatorSum += other.denominatorSum;
-    for (const [bucket, count] of other.histogram) {
-      this.histogram.set(bucket, (this.histogram.get(bucket) ?? 0) + count);
-    }
+    this.histogram.addAll(other.histogram);
     this.isChanged = true;
   }
 }

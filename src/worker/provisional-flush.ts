@@ -1,10 +1,10 @@
-import type {OutcomeFact} from '../core/facts.ts';
 import type {ExperimentView} from '../core/experiment.ts';
 import {messageOf} from '../core/errors.ts';
 import {LIMITS} from '../core/limits.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../core/units.ts';
 import {attribute} from './attribution.ts';
 import {isRetryable} from './backoff.ts';
+import type {SlicedOutcome} from './event-codec.ts';
 import {ExposureCache} from './exposure-cache.ts';
 import type {FlushPart, PartitionWork} from './partition-work.ts';
 import type {ProvisionalSlices} from './provisional-slices.ts';
@@ -28,10 +28,10 @@ export async function showProvisional(parts: readonly FlushPart[], context: Cont
   const owned = parts.filter(({work}) => !work.isRevoked);
   for (const {rows} of owned) for (const exposure of rows.exposures) cache.observe(exposure);
   const views = viewsByExperiment(context.views(stream.name));
-  const fresh = owned.map(part => ({...part, outcomes: freshOutcomes(part, context)}));
-  await lookUp(fresh.flatMap(({outcomes}) => outcomes), views, context);
+  const fresh = owned.map(part => ({...part, fresh: freshRows(part, context)}));
+  await lookUp(outcomesOf(fresh), views, context);
   const live = fresh.filter(({work}) => !work.isRevoked);
-  for (const {work, outcomes} of live) addAll(work.slices, outcomes, {...context, views});
+  for (const part of live) addAll(part.work.slices, outcomesOf([part]), {...context, views});
   // One that is rebuilt while the rows below are written keeps its changes for the next flush.
   const shown = live.filter(({work}) => work.isRebuilt);
   const changed = shown.flatMap(({work, cursor}) => {
@@ -73,26 +73,31 @@ export async function rebuildProvisional(
   }
 }
 
-/** Outcomes that belong to open slices and were not seen before; counts the late ones. */
-function freshOutcomes({work, rows, cursor}: FlushPart, {stream, metrics}: Context): OutcomeFact[] {
+/** Rows of outcomes that belong to open slices and were not seen before; counts the late ones. */
+function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context): number[] {
   const open = openFrom(cursor.arrivalHigh, {stream});
-  const fresh: OutcomeFact[] = [];
+  const {sliceMs, latenessMs} = stream;
   let late = 0;
   let duplicates = 0;
-  for (const {fact, idHash} of rows.outcomes) {
-    const sliceEnd = sliceStartOf(fact.eventTs, stream.sliceMs) + stream.sliceMs;
-    if (work.hints.seen(idHash)) duplicates++;
-    else if (sliceEnd >= open) fresh.push(fact);
-    if (fact.arrival.arrivalTs > sliceEnd + stream.latenessMs) late++;
-  }
+  const fresh = rows.outcomeRowsWhere(({eventTs, arrivalTs, idHash}) => {
+    const sliceEnd = Math.floor(eventTs / sliceMs) * sliceMs + sliceMs;
+    if (arrivalTs > sliceEnd + latenessMs) late++;
+    const isDuplicate = work.hints.seen(idHash);
+    if (isDuplicate) duplicates++;
+    return !isDuplicate && sliceEnd >= open;
+  });
   if (late > 0) metrics.count(WORKER_METRICS.lateEvents, late, {stream: stream.name});
   if (duplicates > 0) metrics.count(WORKER_METRICS.duplicateHints, duplicates, {stream: stream.name});
   return fresh;
 }
 
+function* outcomesOf(parts: readonly (FlushPart & {readonly fresh: readonly number[]})[]): Generator<SlicedOutcome> {
+  for (const {rows, fresh} of parts) yield* rows.outcomesAt(fresh);
+}
+
 /** At most once per flush: the units that the cache does not know, up to the limit. */
 async function lookUp(
-  outcomes: readonly OutcomeFact[],
+  outcomes: Iterable<SlicedOutcome>,
   views: ReadonlyMap<string, ExperimentView>,
   {stream, warehouse, cache, logger}: Context,
 ): Promise<void> {
@@ -114,7 +119,7 @@ async function lookUp(
 
 function addAll(
   slices: ProvisionalSlices,
-  outcomes: readonly OutcomeFact[],
+  outcomes: Iterable<SlicedOutcome>,
   {views, cache, stream, metrics}: Omit<Context, 'views'> & {readonly views: ReadonlyMap<string, ExperimentView>},
 ): void {
   const isJoinNeeded = hasSplit(views);

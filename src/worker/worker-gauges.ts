@@ -1,6 +1,7 @@
 import type {EpochMs} from '../core/units.ts';
 import type {DecodedBatch} from './decode-batch.ts';
 import type {PartitionWork} from './partition-work.ts';
+import type {PendingRows} from './pending-rows.ts';
 import {WORKER_METRICS} from './worker-metrics.ts';
 import type {WorkerOptions} from './worker-options.ts';
 
@@ -46,16 +47,20 @@ export class WorkerGauges {
     metrics.gauge(WORKER_METRICS.provisionalKeys, state.keys, {stream: stream.name});
   }
 
-  countBatch(partition: number, {rows, gapOffsets, redelivered}: DecodedBatch): void {
-    const {metrics, stream, logger} = this.#options;
-    const count = (kind: string, by: number): void => {
+  /** What a flush takes over, by kind. */
+  countRows(rows: PendingRows): void {
+    const {metrics, stream} = this.#options;
+    for (const kind of ['exposure', 'outcome', 'tick'] as const) {
+      const by = rows.countOf(kind);
       if (by > 0) metrics.count(WORKER_METRICS.records, by, {stream: stream.name, kind});
-    };
-    count('exposure', rows.exposures.length);
-    count('outcome', rows.outcomes.length);
-    count('tick', rows.ticks);
-    count('dead_letter', rows.deadLetters.length);
-    for (const {code} of rows.deadLetters) metrics.count(WORKER_METRICS.deadLetters, 1, {stream: stream.name, code});
+    }
+    const {deadLetters} = rows;
+    if (deadLetters.length > 0) metrics.count(WORKER_METRICS.records, deadLetters.length, {stream: stream.name, kind: 'dead_letter'});
+    for (const {code} of deadLetters) metrics.count(WORKER_METRICS.deadLetters, 1, {stream: stream.name, code});
+  }
+
+  countBatch(partition: number, {gapOffsets, redelivered}: DecodedBatch): void {
+    const {metrics, stream, logger} = this.#options;
     if (redelivered > 0) metrics.count(WORKER_METRICS.redelivered, redelivered, {stream: stream.name});
     if (gapOffsets > 0n) {
       metrics.count(WORKER_METRICS.gaps, Number(gapOffsets), {stream: stream.name, partition});

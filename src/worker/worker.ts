@@ -3,7 +3,7 @@ import {LIMITS} from '../core/limits.ts';
 import {workerGroup} from '../core/streams.ts';
 import type {ConsumerEvent, LogConsumer} from '../log/event-log.ts';
 import {retryForever} from './backoff.ts';
-import {type DecodedBatch, decodeBatch, decodeUnreadable} from './decode-batch.ts';
+import {decodeBatch, decodeUnreadable} from './decode-batch.ts';
 import {ExposureCache} from './exposure-cache.ts';
 import {flush, isCommitDue} from './flush.ts';
 import {Forgotten} from './forgotten.ts';
@@ -155,12 +155,12 @@ class Worker {
   }
 
   #assign(event: Extract<ConsumerEvent, {type: 'assigned'}>): void {
-    const {stream, clock, logger} = this.#options;
+    const {stream, codec, clock, logger} = this.#options;
     this.#revoke(event.partitions.map(({partition}) => partition));
     for (const start of event.partitions) {
       const work = new PartitionWork(
         {...start, logEpoch: event.logEpoch},
-        {stream, keyBudget: this.#keyBudget, now: clock.now(), shareOf: event.partitions.length},
+        {stream, codec, keyBudget: this.#keyBudget, now: clock.now(), shareOf: event.partitions.length},
       );
       this.#works.set(start.partition, work);
       this.#inBackground(this.#seed(work));
@@ -204,10 +204,10 @@ class Worker {
     const {codec, hasher, stream, clock} = this.#options;
     if (work.cursor === undefined) return;
     const context = {codec, hasher, maxAgeMs: stream.maxAgeMs};
-    const batch: DecodedBatch =
-      event.type === 'batch' ? decodeBatch(work.cursor, event.records, context) : decodeUnreadable(work.cursor, event);
+    const batch = work.take((start, rows) => {
+      return event.type === 'batch' ? decodeBatch(start, event.records, {...context, rows}) : decodeUnreadable(start, event, rows);
+    }, clock.now());
     this.#gauges.countBatch(work.partition, batch);
-    work.take(batch, clock.now());
   }
 
   #isBufferFull(): boolean {
@@ -234,6 +234,7 @@ class Worker {
     const works = [...this.#works.values()];
     this.#inFlight = inFlightOf(works);
     const parts = works.flatMap(work => work.takePending() ?? []);
+    for (const {rows} of parts) this.#gauges.countRows(rows);
     const context = {
       ...this.#options,
       cache: this.#cache,
@@ -346,5 +347,7 @@ function inFlightOf(works: readonly PartitionWork[]): InFlight {
 /** Values live only until the next event is asked for. */
 function copyOf(event: RecordsEvent): RecordsEvent {
   if (event.type === 'unreadable') return event;
-  return {...event, records: event.records.map(record => ({...record, value: record.value.slice()}))};
+  return {...event, records: event.records.map(({partition, offset, timestamp, key, value, headers}) => {
+    return {partition, offset, timestamp, key, headers, value: value.slice()};
+  })};
 }

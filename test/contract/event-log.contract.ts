@@ -466,7 +466,8 @@ export async function pull(
     const event = await must(consumer, patienceMs);
     if (event.type !== 'batch') continue;
     batchMax = Math.max(batchMax, event.records.length);
-    records.push(...event.records.map(record => ({...record, value: Uint8Array.from(record.value)})));
+    for (const {partition, offset, timestamp, key, headers, value} of event.records)
+      records.push({partition, offset, timestamp, key, headers, value: Uint8Array.from(value)});
   }
   return {records, batchMax};
 }

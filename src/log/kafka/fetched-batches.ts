@@ -1,6 +1,8 @@
 import {createRequire} from 'node:module';
 import type {KafkaMessage} from 'kafkajs';
 import {AssayError, messageOf} from '../../core/errors.ts';
+import {type Codec, GZIP, LZ4, SNAPPY, ZSTD} from './codecs.ts';
+import {BATCH_HEADER_BYTES, type BatchHeader, readBatchHeader} from './record-batch.ts';
 
 /**
  * Replaces the function by which kafkajs 2.2.4 takes a fetched partition apart.
@@ -10,6 +12,11 @@ import {AssayError, messageOf} from '../../core/errors.ts';
  * reaches the limit) or that holds more than about 125 000 records (it spreads
  * them on the stack). Ours puts one marker in such a batch's place and goes on, so
  * that the range arrives as `unreadable` and the partition does not stop.
+ *
+ * Its own one also makes ten objects and three strings of each record. Ours hands on
+ * a whole batch as one message, which `toEvents` reads record by record: that takes
+ * the reading of a topic from 2.6 µs of CPU a record to 0.6. Topics with transactions
+ * go the library's way, because it looks at each record to leave the aborted ones out.
  *
  * kafkajs has no hook for that: a codec does not learn the offsets of its batch,
  * and what it throws ends the consumer. The version is pinned in package.json;
@@ -34,8 +41,13 @@ export type Unreadable = {readonly firstOffset: bigint; readonly lastOffset: big
 export const unreadableOf = (message: KafkaMessage): Unreadable | undefined =>
   (message as Marked)[UNREADABLE];
 
+/** A batch's records, unpacked and not yet read, on the message that stands for them. */
+export type WholeBatch = {readonly header: BatchHeader; readonly records: Buffer};
+export const wholeBatchOf = (message: KafkaMessage): WholeBatch | undefined => (message as Marked)[WHOLE];
+
 const UNREADABLE: unique symbol = Symbol('unreadable');
-type Marked = KafkaMessage & {readonly [UNREADABLE]?: Unreadable};
+const WHOLE: unique symbol = Symbol('whole batch');
+type Marked = KafkaMessage & {readonly [UNREADABLE]?: Unreadable; readonly [WHOLE]?: WholeBatch};
 
 const require = createRequire(import.meta.url);
 type Decoder = {
@@ -50,8 +62,8 @@ let original: DecodeMessages | undefined;
 const RESPONSE_MODULE = /kafkajs[\\/]src[\\/]protocol[\\/]requests[\\/]fetch[\\/]v\d+[\\/]response\.js$/;
 const MAGIC_AT = 16;
 const BATCH_PREFIX_BYTES = 12;
-const BATCH_HEADER_BYTES = 61;
-const CODECS = 5;
+const CODECS: readonly (Codec | undefined)[] = [undefined, GZIP, SNAPPY, LZ4, ZSTD];
+const TRANSACTION_OR_CONTROL = 0x30;
 
 async function decodeFetched(decoder: Decoder): Promise<KafkaMessage[]> {
   const start = decoder.offset;
@@ -63,51 +75,57 @@ async function decodeFetched(decoder: Decoder): Promise<KafkaMessage[]> {
     decoder.offset = start;
     return original === undefined ? [] : original(decoder);
   }
-  const messages: KafkaMessage[] = [];
+  const batches: Buffer[] = [];
   for (let at = 0; at + BATCH_HEADER_BYTES <= set.length; ) {
     const end = at + BATCH_PREFIX_BYTES + set.readInt32BE(at + 8);
     // The broker cuts the last batch where its answer is full.
     if (end > set.length || end < at + BATCH_HEADER_BYTES) break;
-    const batch = set.subarray(at, end);
-    for (const message of await decodeBatch(batch)) messages.push(message);
+    batches.push(set.subarray(at, end));
     at = end;
   }
+  const isPlain = batches.every(batch => (batch.readInt16BE(21) & TRANSACTION_OR_CONTROL) === 0);
+  const messages: KafkaMessage[] = [];
+  for (const batch of batches) for (const message of await decodeBatch(batch, isPlain)) messages.push(message);
   return messages;
 }
 
-async function decodeBatch(batch: Buffer): Promise<KafkaMessage[]> {
+async function decodeBatch(batch: Buffer, isPlain: boolean): Promise<KafkaMessage[]> {
+  const header = readBatchHeader(batch);
   try {
-    const codec = batch.readInt16BE(21) & 7;
-    if (codec >= CODECS) throw new Error(`codec ${codec} is unknown to this version`);
-    const records = batch.readInt32BE(57);
-    if (records > batch.readInt32BE(23) + 1)
+    const codec = header.attributes & 7;
+    if (codec >= CODECS.length) throw new Error(`codec ${codec} is unknown to this version`);
+    if (BigInt(header.records) > header.lastOffset - header.baseOffset + 1n)
       throw new Error('the batch says it holds more records than offsets');
+    if (isPlain) {
+      const packed = batch.subarray(BATCH_HEADER_BYTES);
+      const records = (await CODECS[codec]?.decompress(packed)) ?? packed;
+      return [standIn(header, {[WHOLE]: {header, records}})];
+    }
     const {records: decoded} = await libraryDecoder()(new (libraryReader())(batch));
     return decoded;
   } catch (error) {
-    return [markerOf(batch, messageOf(error))];
+    const {baseOffset: firstOffset, lastOffset} = header;
+    return [standIn(header, {[UNREADABLE]: {firstOffset, lastOffset, reason: messageOf(error)}})];
   }
 }
 
-/** Stands at the range's last offset, so that kafkajs goes on behind it. */
-function markerOf(batch: Buffer, reason: string): KafkaMessage {
-  const firstOffset = batch.readBigInt64BE(0);
-  const lastOffset = firstOffset + BigInt(batch.readInt32BE(23));
-  const attributes = batch.readInt16BE(21);
+/** One message in the place of a batch, at its last offset, so that kafkajs goes on behind it. */
+function standIn(header: BatchHeader, mark: Pick<Marked, typeof UNREADABLE | typeof WHOLE>): KafkaMessage {
+  const {baseOffset, lastOffset, attributes, maxTimestamp, producerId} = header;
   const message = {
-    [UNREADABLE]: {firstOffset, lastOffset, reason},
+    ...mark,
     magicByte: 2,
     attributes: 0,
-    timestamp: `${batch.readBigInt64BE(35)}`,
+    timestamp: `${maxTimestamp}`,
     offset: `${lastOffset}`,
     key: null,
     value: null,
     headers: {},
     isControlRecord: (attributes & 0x20) !== 0,
     batchContext: {
-      firstOffset: `${firstOffset}`,
-      lastOffsetDelta: Number(lastOffset - firstOffset),
-      producerId: `${batch.readBigInt64BE(43)}`,
+      firstOffset: `${baseOffset}`,
+      lastOffsetDelta: Number(lastOffset - baseOffset),
+      producerId: `${producerId}`,
       inTransaction: (attributes & 0x10) !== 0,
       isControlBatch: (attributes & 0x20) !== 0,
     },

@@ -1,13 +1,13 @@
-import type {Consumer, ConsumerGroupJoinEvent, EachBatchPayload, InstrumentationEvent} from 'kafkajs';
+import type {Batch, Consumer, ConsumerGroupJoinEvent, EachBatchPayload, InstrumentationEvent} from 'kafkajs';
 import type {Clock} from '../../core/clock.ts';
 import {AssayError, messageOf} from '../../core/errors.ts';
 import type {ConsumerEvent, ConsumerOptions, LogConsumer, PartitionOffsets} from '../event-log.ts';
 import type {GapReporter} from '../gap.ts';
 import {Wakeup} from '../local/wakeup.ts';
+import {unreadableOf, wholeBatchOf} from './fetched-batches.ts';
 import {FetchedQueue} from './fetched-queue.ts';
 import {bounded, toAssayError} from './kafka-errors.ts';
 import {KAFKA_LIMITS} from './kafka-options.ts';
-import {type Fetched, toEvents} from './to-records.ts';
 
 export type KafkaConsumerParts = {
   readonly consumer: Consumer;
@@ -185,11 +185,11 @@ export class KafkaConsumer implements LogConsumer {
     await this.#isLoaded;
     const {partition} = batch;
     if (generation !== this.#generation || !this.#assigned.includes(partition)) return;
-    const events = toEvents(partition, batch.messages);
-    this.#checkFirst(partition, firstOffsetOf(events[0], batch.firstOffset()));
+    const fromOffset = fetchedOffsetOf(batch);
+    this.#checkFirst(partition, firstOffsetOf(batch, fromOffset));
     this.#onPassed(partition, batch.lastOffset());
     this.#ends.set(partition, BigInt(batch.highWatermark));
-    for (const event of events) this.#queue.put(event);
+    this.#queue.put({partition, messages: batch.messages, fromOffset});
     if (this.#queue.bytes > this.#parts.options.bufferBytesMax && !this.#isThrottled) {
       this.#isThrottled = true;
       this.#pauseFetching(this.#assigned);
@@ -244,11 +244,20 @@ export class KafkaConsumer implements LogConsumer {
   }
 }
 
-/** kafkajs counts control records too; a marker of an unreadable range stands at its end. */
-function firstOffsetOf(event: Fetched | undefined, first: string | null): bigint | undefined {
-  if (event?.type === 'unreadable') return event.firstOffset;
-  return first === null ? undefined : BigInt(first);
+/** kafkajs counts control records too; what stands for a batch or an unreadable range stands at its end. */
+function firstOffsetOf(batch: Batch, fromOffset: bigint): bigint | undefined {
+  const first = batch.firstOffset();
+  const [message] = batch.messages;
+  if (first === null || message === undefined || message.offset !== first) return first === null ? undefined : BigInt(first);
+  const unreadable = unreadableOf(message);
+  if (unreadable !== undefined) return unreadable.firstOffset;
+  const header = wholeBatchOf(message)?.header;
+  if (header === undefined) return BigInt(first);
+  return header.baseOffset > fromOffset ? header.baseOffset : fromOffset;
 }
+
+/** What was asked for; kafkajs' types leave it out. */
+const fetchedOffsetOf = (batch: Batch): bigint => BigInt((batch as Batch & {readonly fetchedOffset: string}).fetchedOffset);
 
 const fenced = (message: string, cause?: unknown): AssayError =>
   new AssayError('ASSAY_LOG_FENCED', messageOf(message), cause === undefined ? undefined : {cause});

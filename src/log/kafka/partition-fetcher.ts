@@ -49,7 +49,7 @@ export class PartitionFetcher {
       if (isDone()) return;
       if (batch === 'out of range') from = await this.#skipToStart({topic, partition, from});
       if (batch === undefined || batch === 'out of range') continue;
-      for (const event of toEvents(partition, batch.messages)) {
+      for (const event of toEvents(partition, batch.messages, from)) {
         if (event.type === 'unreadable') {
           this.#onGap({topic, partition, expected: from, actual: event.lastOffset + 1n});
           from = event.lastOffset + 1n;

@@ -1,15 +1,17 @@
 import type {KafkaMessage} from 'kafkajs';
+import {messageOf} from '../../core/errors.ts';
 import {epochMs} from '../../core/units.ts';
 import type {ConsumerEvent, LogRecord} from '../event-log.ts';
-import {unreadableOf} from './fetched-batches.ts';
+import {type Unreadable, unreadableOf, wholeBatchOf} from './fetched-batches.ts';
+import {readRecords} from './record-batch.ts';
 
 export type Fetched = Extract<ConsumerEvent, {type: 'batch' | 'unreadable'}>;
 
 const NO_VALUE = new Uint8Array(0);
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
 
-/** Messages in offset order, as batches with the unreadable ranges between them. */
-export function toEvents(partition: number, messages: readonly KafkaMessage[]): Fetched[] {
+/** Messages in offset order, as batches with the unreadable ranges between them; nothing below `fromOffset`. */
+export function toEvents(partition: number, messages: readonly KafkaMessage[], fromOffset: bigint): Fetched[] {
   const events: Fetched[] = [];
   let records: LogRecord[] = [];
   const closeBatch = (): void => {
@@ -17,25 +19,33 @@ export function toEvents(partition: number, messages: readonly KafkaMessage[]): 
     records = [];
   };
   for (const message of messages) {
-    const unreadable = unreadableOf(message);
-    if (unreadable === undefined) {
-      records.push(toRecord(partition, message));
+    const found = recordsOf(partition, message, fromOffset);
+    if (Array.isArray(found)) {
+      records = records.length === 0 ? found : records.concat(found);
       continue;
     }
     closeBatch();
-    events.push({
-      type: 'unreadable',
-      partition,
-      ...unreadable,
-      timestamp: epochMs(Number(message.timestamp)),
-    });
+    events.push({type: 'unreadable', partition, ...found, timestamp: epochMs(Number(message.timestamp))});
   }
   closeBatch();
   return events;
 }
 
-export const bytesOf = (event: Fetched): number =>
-  event.type === 'batch' ? event.records.reduce((sum, record) => sum + record.value.length, 0) : 0;
+/** The records that a message is or stands for; a range when they cannot be read. */
+function recordsOf(partition: number, message: KafkaMessage, fromOffset: bigint): LogRecord[] | Unreadable {
+  const unreadable = unreadableOf(message);
+  if (unreadable !== undefined) return unreadable;
+  const whole = wholeBatchOf(message);
+  if (whole === undefined) return [toRecord(partition, message)];
+  const {header} = whole;
+  try {
+    const records = readRecords(partition, header, whole.records);
+    // A fetch begins with the batch that holds its offset, wherever in it that lies.
+    return header.baseOffset >= fromOffset ? records : records.filter(({offset}) => offset >= fromOffset);
+  } catch (error) {
+    return {firstOffset: header.baseOffset, lastOffset: header.lastOffset, reason: messageOf(error)};
+  }
+}
 
 function toRecord(partition: number, {offset, timestamp, key, value, headers}: KafkaMessage): LogRecord {
   return {

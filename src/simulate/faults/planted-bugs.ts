@@ -101,7 +101,7 @@ function trustToken(inner: Warehouse): Warehouse {
   return {
     ...inner,
     insertFacts: async batch => {
-      const first = batch.arrivals[0];
+      const [first] = batch.arrivals;
       const token = `${first?.partition}/${first?.offset}`;
       if (tokens.has(token)) return;
       tokens.add(token);
@@ -114,7 +114,7 @@ function dropLate(inner: Warehouse, {stream}: {stream: Stream}): Warehouse {
   return {
     ...inner,
     insertFacts: batch => {
-      const outcomes = batch.outcomes.filter(({eventTs, arrival}) => {
+      const outcomes = [...batch.outcomes].filter(({eventTs, arrival}) => {
         return arrival.arrivalTs <= sliceStartOf(eventTs, stream.sliceMs) + stream.sliceMs + stream.latenessMs;
       });
       return inner.insertFacts({...batch, outcomes});

@@ -7,13 +7,19 @@ import {RowBinaryWriter} from './row-binary.ts';
 export async function insertRows<Row>(
   connection: SqlConnection,
   encoder: RowEncoder<Row>,
-  {rows, stream}: {readonly rows: readonly Row[]; readonly stream: string},
+  {rows, stream}: {readonly rows: Iterable<Row>; readonly stream: string},
 ): Promise<void> {
   const writer = new RowBinaryWriter();
-  for (let from = 0; from < rows.length; from += WAREHOUSE_LIMITS.insertRows) {
-    const chunk = rows.slice(from, from + WAREHOUSE_LIMITS.insertRows);
-    writer.clear();
-    for (const row of chunk) encoder.write(writer, row, stream);
-    await connection.insertRowBinary(encoder.table, encoder.columns, writer.bytes(), chunk.length);
+  let count = 0;
+  const insert = (): Promise<void> => connection.insertRowBinary(encoder.table, encoder.columns, writer.bytes(), count);
+  for (const row of rows) {
+    if (count === WAREHOUSE_LIMITS.insertRows) {
+      await insert();
+      writer.clear();
+      count = 0;
+    }
+    encoder.write(writer, row, stream);
+    count++;
   }
+  if (count > 0) await insert();
 }

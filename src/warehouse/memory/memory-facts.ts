@@ -1,5 +1,5 @@
 import {AssayError} from '../../core/errors.ts';
-import type {FactBatch, OutcomeFact} from '../../core/facts.ts';
+import type {FactBatch, FactRows, OutcomeFact} from '../../core/facts.ts';
 import type {ProvisionalSlice} from '../../core/slices.ts';
 import type {EpochMs} from '../../core/units.ts';
 import type {FactStore, FirstExposure, PartitionBelow} from '../warehouse.ts';
@@ -31,8 +31,8 @@ export class MemoryFacts implements Omit<FactStore, 'tombstones'> {
     const fault = (await this.#state.options.onInsert?.(batch)) ?? WHOLE;
     const total = batch.exposures.length + batch.outcomes.length + batch.deadLetters.length + batch.arrivals.length;
     let room = fault.stored >= 1 ? total : Math.floor(fault.stored * total);
-    const prefix = <Row>(rows: readonly Row[]): readonly Row[] => {
-      const taken = rows.slice(0, room);
+    const prefix = <Row>(rows: FactRows<Row>): readonly Row[] => {
+      const taken = [...rows].slice(0, room);
       room -= taken.length;
       return taken;
     };

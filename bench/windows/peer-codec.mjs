@@ -1,0 +1,118 @@
+import {readFileSync} from 'node:fs';
+import {BodyReader} from '../../dist/avro/body-reader.js';
+import {checkEvent} from '../../dist/avro/check-event.js';
+import {DecodeFault} from '../../dist/avro/decode-fault.js';
+
+const PHASE = 1;
+const NOTHING = {};
+
+/**
+ * The worker's codec for the job's record: a body without a header, by the
+ * fields of its schema, through the same checked reader as Assay's own records.
+ */
+export function openPeerCodec(schemaPath) {
+  const {fields} = JSON.parse(readFileSync(schemaPath, 'utf8'));
+  const names = fields.map(({name}) => name).join();
+  if (names !== 'event_id,experiment,variant,unit_id,ts,trace_id,measures') {
+    throw new Error(`${schemaPath} has fields ${names}: this reader was written for another record`);
+  }
+  const reader = new BodyReader();
+  const arms = new Map();
+  let views = [];
+
+  /** The hint object of an arm, made once; a new experiment or variant makes a view that knows it. */
+  const armOf = (experiment, variant) => {
+    const variants = arms.get(experiment) ?? arms.set(experiment, new Map()).get(experiment);
+    const known = variants.get(variant);
+    if (known !== undefined) return known;
+    const hint = {[experiment]: variant};
+    variants.set(variant, hint);
+    views = [...arms].map(([name, found]) => viewOf(name, [...found.keys()]));
+    return hint;
+  };
+
+  const read = bytes => {
+    reader.open(bytes, 0);
+    reader.field = 'event_id';
+    const eventId = ulidBytes(reader.string(26));
+    reader.field = 'experiment';
+    const experiment = reader.name();
+    reader.field = 'variant';
+    const variant = reader.name();
+    reader.field = 'unit_id';
+    const unitId = reader.string(512);
+    reader.field = 'ts';
+    const eventTs = reader.long();
+    reader.field = 'trace_id';
+    const traceId = reader.string(256);
+    reader.field = 'measures';
+    const measures = reader.doubles(64);
+    reader.close();
+    return {kind: 'outcome', eventId, unitId, eventTs, itemId: null, variantHint: armOf(experiment, variant), measures, status: 'ok', sampleRate: 1, traceId, attributes: NOTHING};
+  };
+
+  /** As `read`, without what slices don't ask for. */
+  const project = bytes => {
+    reader.open(bytes, 0);
+    reader.skipBytes();
+    const experiment = reader.name();
+    const variant = reader.name();
+    reader.skipBytes();
+    const eventTs = reader.long();
+    reader.skipBytes();
+    return {unitId: '', eventTs, variantHint: armOf(experiment, variant), measures: reader.doubles(64), status: 'ok', attributes: NOTHING};
+  };
+
+  return {
+    project,
+    views: () => views,
+    decode: bytes => {
+      try {
+        return {ok: true, event: read(bytes)};
+      } catch (error) {
+        if (!(error instanceof DecodeFault)) throw error;
+        return {ok: false, code: error.code, message: error.message};
+      }
+    },
+    check: checkEvent,
+    encodeTick: () => {
+      throw new Error('this stream has no ticks');
+    },
+  };
+}
+
+const METRICS = ['latency_ms', 'tokens', 'error'].map(key => ({
+  key, aggregate: 'mean', measure: key, status: [], numerator: '', denominator: '', role: 'diagnostic', direction: 'lower',
+  minEffect: 0, tolerance: 0, scale: 9, attributionMs: 0, dimensions: [],
+}));
+
+function viewOf(experiment, variants) {
+  return {
+    stream: 'peer',
+    experiment,
+    version: 1,
+    definition: {experiment, design: 'paired', variants: variants.map(key => ({key, weight: 1})), metrics: METRICS},
+    phases: [{phase: PHASE, validFrom: 0, validTo: null, weights: {}}],
+  };
+}
+
+const CROCKFORD = new Uint8Array(128);
+for (const [value, letter] of [...'0123456789ABCDEFGHJKMNPQRSTVWXYZ'].entries()) CROCKFORD[letter.charCodeAt(0)] = value;
+
+/** 26 letters of base 32 (48 bits of time in the first ten, 80 of chance) are 16 bytes. */
+function ulidBytes(text) {
+  const bytes = new Uint8Array(16);
+  let at = 0;
+  let held = 0;
+  // The first letter holds three bits only.
+  let bits = -2;
+  for (let i = 0; i < 26; i += 1) {
+    held = (held << 5) | CROCKFORD[text.charCodeAt(i) & 127];
+    bits += 5;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes[at++] = held >>> bits;
+    held &= (1 << bits) - 1;
+  }
+  return bytes;
+}
