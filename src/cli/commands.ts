@@ -10,6 +10,7 @@ import {forgetCommand} from './commands/forget.ts';
 import {exportCommand} from './commands/export.ts';
 import {importCommand} from './commands/import.ts';
 import {notifyCommand} from './commands/notify.ts';
+import {keysCommand} from './commands/keys.ts';
 import {queryCommand} from './commands/query.ts';
 import {replayCommand} from './commands/replay.ts';
 import {reportCommand} from './commands/report.ts';
@@ -42,6 +43,7 @@ export const COMMANDS: readonly Command[] = [
   deliveriesCommand,
   notifyCommand,
   forgetCommand,
+  keysCommand,
   schemaCommand,
   migrateCommand,
   topicsCommand,

@@ -1,19 +1,23 @@
-import {LIVE_STREAM} from '../core/streams.ts';
-import {makeSdkConfig} from '../experiment/make-sdk-config.ts';
-import type {ExperimentRegistry} from '../experiment/registry.ts';
-import {currentOf, type ExperimentsState} from '../experiment/state.ts';
+import {LIVE_STREAM, type Stream} from '../core/streams.ts';
+import type {EpochMs} from '../core/units.ts';
+import {currentOf} from '../experiment/state.ts';
 import {EventDoor} from '../ingest/accept-events.ts';
-import type {ConfigFeed} from '../web/config-routes.ts';
+import {committedOffsets} from '../closing/committed-offsets.ts';
+import {AuditLog} from '../web/access/audit-log.ts';
+import {KeyRing} from '../web/access/key-file.ts';
+import type {PipelineState} from '../web/pipeline-state.ts';
 import {openServer} from '../web/server.ts';
+import {openNotifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
-import {currentReport, renderReport} from './reports.ts';
+import {openSqlEndpoint} from './sql-endpoint.ts';
 import {defaultStream, openLiveStream} from './streams.ts';
+import {auditFileOf, keysFileOf} from './access-files.ts';
 
-export type HttpServer = {readonly url: string; close(): Promise<void>};
+export type HttpServer = {readonly url: string; /** null unless it was asked for. */ readonly sqlUrl: string | null; close(): Promise<void>};
 
 /** The HTTP server of `up`, `server` and `demo`. `unready` names what else must run in this process. */
 export async function startHttp(platform: Platform, unready: () => readonly string[] = () => []): Promise<HttpServer> {
-  const {config, log, warehouse, registry, clock, rng, logger, metrics} = platform;
+  const {config, log, warehouse, registry, clock, rng, logger, metrics, versions} = platform;
   const live = await openLiveStream(platform);
   const codec = await platform.codecOf(live.topic);
   const door = new EventDoor({
@@ -27,16 +31,21 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     },
     metrics,
   });
-  const streamName = async (): Promise<string> => (await defaultStream(platform)).name;
-  return openServer({
+  const keys = new KeyRing({file: keysFileOf(config), clock, logger});
+  const audit = new AuditLog(auditFileOf(config), logger);
+  const {outbox} = openNotifications(platform);
+  const server = await openServer({
     host: config.text('server.host'),
     port: config.number('server.port'),
-    logger,
-    door,
-    experiments: configFeed(registry),
-    warehouse,
-    metrics,
-    stream: streamName,
+    corsOrigins: config.list('server.cors_origins'),
+    requestsPerSecond: config.number('server.requests_per_second'),
+    publicUrl: config.text('reports.public_url'),
+    version: versions.assay,
+    random: bytes => Buffer.from(rng.bytes(bytes)).toString('base64url'),
+    keys, audit, logger, clock, door, registry, warehouse, metrics,
+    stream: named => defaultStream(platform, named),
+    pipeline: stream => pipelineState(platform, stream),
+    redeliver: id => outbox.redeliver(id),
     unready: async () => {
       const reasons = [...unready()];
       if (registry.isAway) reasons.push('the experiments topic cannot be read; the last good configuration is in force');
@@ -44,22 +53,49 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
       await log.offsets(live.topic).catch(() => reasons.push('the event log does not answer'));
       return reasons;
     },
-    report: async (format, experiment) => {
-      const report = await currentReport(platform, {stream: await streamName(), experiment});
-      return report === null ? null : renderReport(report, format);
-    },
   });
+  try {
+    const sql = await openSqlEndpoint(platform, {keys, audit});
+    return {
+      url: server.url,
+      sqlUrl: sql?.url ?? null,
+      close: async () => {
+        await sql?.close();
+        await server.close();
+      },
+    };
+  } catch (error) {
+    await server.close();
+    throw error;
+  }
 }
 
-/** Thousands of SDKs ask for the same answer after each change, so it is made once. */
-function configFeed(registry: ExperimentRegistry): ConfigFeed {
-  let made: {readonly state: ExperimentsState; readonly document: ReturnType<typeof makeSdkConfig>} | undefined;
+async function pipelineState({log, warehouse, metrics, versions}: Platform, stream: Stream): Promise<PipelineState> {
+  const [offsets, committed, closing] = await Promise.all([log.offsets(stream.topic), committedOffsets(log, stream), warehouse.closingState(stream.name)]);
+  const progress = await warehouse.progress(stream.name, committed);
+  const partitions = committed.map(({partition, logEpoch, offset}, index) => {
+    const end = offsets[index]?.end ?? offset;
+    return {
+      partition,
+      log_epoch: logEpoch,
+      first_offset: String(offsets[index]?.start ?? 0n),
+      end_offset: String(end),
+      committed_offset: String(offset),
+      lag_records: Number(end > offset ? end - offset : 0n),
+      progress: isoOf(progress[index] ?? null),
+    };
+  });
+  const isWhole = progress.length > 0 && progress.every(at => at !== null);
   return {
-    current: () => {
-      const state = registry.snapshot();
-      if (made?.state !== state) made = {state, document: makeSdkConfig(state, LIVE_STREAM)};
-      return made.document;
-    },
-    subscribe: listener => registry.subscribe(listener),
+    stream: stream.name,
+    partitions,
+    lag_records: partitions.reduce((sum, {lag_records: lag}) => sum + lag, 0),
+    progress: isWhole ? isoOf(Math.min(...progress.map(Number))) : null,
+    closed_through: isoOf(closing.closedThrough),
+    revised_cut: isoOf(closing.revisedCut),
+    paused_seconds: await metrics.total('assay_worker_paused_seconds_total'),
+    versions: {...versions},
   };
 }
+
+const isoOf = (at: EpochMs | number | null): string | null => (at === null ? null : new Date(at).toISOString());

@@ -9,6 +9,7 @@ import {ExperimentRegistry} from '../experiment/registry.ts';
 import type {EventLog} from '../log/event-log.ts';
 import {openLogger} from '../observe/logger.ts';
 import {openMetrics, type ShownMetrics} from '../observe/metrics.ts';
+import type {SqlExecutor} from '../warehouse/sql-executor.ts';
 import type {Warehouse} from '../warehouse/warehouse.ts';
 import {registryClosingConfig} from './closing-config.ts';
 import {type TopicCodec, topicCodecs} from './codecs.ts';
@@ -26,6 +27,8 @@ export type Platform = {
   readonly metrics: ShownMetrics;
   readonly log: EventLog;
   readonly warehouse: Warehouse;
+  /** Runs statements of the SQL endpoint; null when analysts ask the ClickHouse server itself. */
+  readonly executor: SqlExecutor | null;
   readonly registry: ExperimentRegistry;
   readonly closing: ClosingConfig;
   /** How the events of a topic are written and read. */
@@ -49,13 +52,13 @@ export async function openPlatform(config: Config, {role}: {readonly role: strin
     const log = await openLog(config, ports);
     opened.push(log);
     await createControlTopics(log);
-    const warehouse = await openWarehouse(config, ports);
+    const {warehouse, executor} = await openWarehouse(config, ports);
     opened.push(warehouse);
     await warehouse.migrate();
     const registry = await ExperimentRegistry.open({log, clock: SYSTEM_CLOCK, logger});
     opened.push(registry);
     const versions = {assay: VERSION, node: process.version, engine: await warehouse.engineVersion()};
-    return {config, ...ports, log, warehouse, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, close: closeAll};
+    return {config, ...ports, log, warehouse, executor, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, close: closeAll};
   } catch (error) {
     await closeAll();
     throw error;

@@ -1,154 +1,208 @@
+import {isIP} from 'node:net';
 import type {AddressInfo} from 'node:net';
-import {type FastifyInstance, type FastifyReply, fastify} from 'fastify';
+import cors from '@fastify/cors';
+import {type FastifyInstance, type FastifyReply, type FastifyRequest, fastify} from 'fastify';
 import {AssayError, messageOf} from '../core/errors.ts';
-import type {Logger} from '../core/telemetry.ts';
-import {BusyError, type EventDoor} from '../ingest/accept-events.ts';
-import type {ReadStore, VerdictStore} from '../warehouse/warehouse.ts';
-import {addConfig, type ConfigFeed} from './config-routes.ts';
+import type {KeyRing} from './access/key-file.ts';
+import {Gatekeeper} from './access/gatekeeper.ts';
+import {Sessions} from './access/session.ts';
+import {loadAssets} from './assets.ts';
+import type {Backend} from './backend.ts';
+import {LiveFeed} from './live-feed.ts';
+import {ProblemError, problemOf, sendProblem} from './problem.ts';
+import {type Answer, type Caller, parseInput, type Route} from './route.ts';
+import {accessRoutes} from './routes/access.ts';
+import {alertRoutes} from './routes/alerts.ts';
+import {eventRoutes} from './routes/events.ts';
+import {experimentRoutes} from './routes/experiments.ts';
+import {liveRoutes} from './routes/live.ts';
+import {operationRoutes} from './routes/operations.ts';
+import {pageRoutes} from './routes/pages.ts';
+import {pipelineRoutes} from './routes/pipeline.ts';
+import {resultRoutes} from './routes/results.ts';
+import {servingRoutes} from './routes/serving.ts';
+import {SECURITY_HEADERS} from './security-headers.ts';
 
-export type ServerOptions = {
+export type ServerOptions = Omit<Backend, 'live'> & {
   readonly host: string;
   readonly port: number;
-  readonly logger: Logger;
-  readonly door: EventDoor;
-  /** What SDKs assign by; without it `/v1/config` is not there. */
-  readonly experiments?: ConfigFeed;
-  readonly warehouse: ReadStore & VerdictStore;
-  /** What keeps the process from being ready; empty when it is. */
-  readonly unready: () => Promise<readonly string[]>;
-  readonly metrics: {readonly render: () => Promise<string>; readonly contentType: string};
-  /** The newest report of the stream; null when there is no verdict yet. */
-  readonly report: (format: 'html' | 'json' | 'markdown', experiment: string | null) => Promise<string | null>;
-  /** The stream that requests without `stream` mean. */
-  readonly stream: () => Promise<string>;
+  readonly keys: KeyRing;
+  /** Random bytes as text. */
+  readonly random: (bytes: number) => string;
+  readonly corsOrigins: readonly string[];
+  readonly requestsPerSecond: number;
+  /** By then headers and body must have come. */
+  readonly requestMsMax?: number;
+  /** Shown in the API's description. */
+  readonly version: string;
 };
+
+export type WebServer = {readonly url: string; readonly routes: readonly Route[]; close(): Promise<void>};
 
 /** A request may hold this much; the SDK sends 500 events of at most 64 KiB, far less in practice. */
 const BODY_BYTES_MAX = 4 * 1024 * 1024;
-const EVENTS_MAX = 5_000;
+/** Headers and body must have come by then; a caller that sends a byte a second holds a connection no longer. */
+const REQUEST_MS_MAX = 30_000;
+const SLOW_REQUESTS_CHECKED_EVERY_MS = 2_000;
+const CONNECTIONS_MAX = 2_000;
+const KEEP_ALIVE_MS = 30_000;
 
-const SECURITY_HEADERS = {
-  'x-content-type-options': 'nosniff',
-  'x-frame-options': 'DENY',
-  'referrer-policy': 'no-referrer',
-  'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-};
+export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
 
-/** The HTTP server. Without API keys it answers on loopback alone and refuses to do otherwise. */
-export async function openServer(options: ServerOptions): Promise<{readonly url: string; close(): Promise<void>}> {
-  if (!['127.0.0.1', '::1', 'localhost'].includes(options.host)) {
-    throw new AssayError('ASSAY_CONFIG_INVALID', `server.host ${options.host} is not loopback, and without API keys the server binds to loopback only; use 127.0.0.1 behind a proxy that authenticates`);
+/**
+ * The HTTP server: API and dashboard. Without API keys it answers on loopback alone and
+ * refuses to do otherwise.
+ */
+export async function openServer(options: ServerOptions): Promise<WebServer> {
+  const {host, keys, clock, requestMsMax = REQUEST_MS_MAX} = options;
+  const isExposed = !isLoopback(host);
+  if (isExposed && !keys.isLocked) {
+    throw new AssayError('ASSAY_CONFIG_INVALID', `server.host ${host} is not loopback, and without API keys the server binds to loopback only; make a key with \`assay keys add --role admin --name NAME\`, or use 127.0.0.1`);
   }
-  const app = fastify({logger: false, bodyLimit: BODY_BYTES_MAX, requestTimeout: 30_000, forceCloseConnections: true});
-  app.addHook('onSend', async (_request, reply) => {
-    reply.headers(SECURITY_HEADERS);
+  const sessions = new Sessions(keys, options.random);
+  const gatekeeper = new Gatekeeper({keys, sessions, clock, corsOrigins: options.corsOrigins, requestsPerSecond: options.requestsPerSecond, isExposed});
+  const live = new LiveFeed(options);
+  const routes = makeRoutes({...options, live}, {gatekeeper, sessions});
+  const app = fastify({
+    logger: false,
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: requestMsMax,
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    http: {connectionsCheckingInterval: Math.min(SLOW_REQUESTS_CHECKED_EVERY_MS, requestMsMax), headersTimeout: requestMsMax, maxHeaderSize: 16 * 1024},
+    routerOptions: {maxParamLength: 500},
+    forceCloseConnections: true,
+    exposeHeadRoutes: false,
+    clientErrorHandler: (_error, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+      else socket.destroy();
+    },
   });
-  app.setErrorHandler((error, request, reply) => answerError(error, {reply, path: request.url, logger: options.logger}));
-  app.setNotFoundHandler((request, reply) => problem(reply, {status: 404, title: 'Not found', detail: `there is nothing at ${request.method} ${request.url.slice(0, 200)}`}));
-  addIngest(app, options);
-  addOperations(app, options);
-  addReading(app, options);
-  if (options.experiments !== undefined) addConfig(app, options.experiments);
+  app.server.maxConnections = CONNECTIONS_MAX;
+  await prepare(app, options);
+  for (const route of routes) addRoute(app, route, {options, gatekeeper});
   try {
-    await app.listen({host: options.host, port: options.port});
+    await app.listen({host, port: options.port});
   } catch (error) {
-    throw new AssayError('ASSAY_CONFIG_INVALID', `the HTTP server cannot listen on ${options.host}:${options.port} (${messageOf(error)}); choose another with --port`, {cause: error});
+    await app.close();
+    throw new AssayError('ASSAY_CONFIG_INVALID', `the HTTP server cannot listen on ${host}:${options.port} (${messageOf(error)}); choose another with --port`, {cause: error});
   }
   const port = (app.addresses()[0] as AddressInfo | undefined)?.port ?? options.port;
-  return {url: `http://127.0.0.1:${port}`, close: () => app.close()};
+  return {
+    url: `http://${isExposed ? (isIP(host) === 6 ? `[${host}]` : host) : '127.0.0.1'}:${port}`,
+    routes,
+    close: async () => {
+      live.close();
+      await app.close();
+    },
+  };
 }
 
-function addIngest(app: FastifyInstance, {door}: ServerOptions): void {
+/** The whole table; a route that is not in it does not exist. */
+function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {readonly gatekeeper: Gatekeeper; readonly sessions: Sessions}): readonly Route[] {
+  const routes: Route[] = [];
+  routes.push(
+    ...eventRoutes(backend),
+    ...servingRoutes(backend),
+    ...experimentRoutes(backend),
+    ...resultRoutes(backend),
+    ...liveRoutes(backend),
+    ...alertRoutes(backend),
+    ...pipelineRoutes(backend),
+    ...accessRoutes(backend, {gatekeeper, sessions, isSecure: backend.publicUrl.startsWith('https:')}),
+    ...operationRoutes(backend, {routes: () => routes, version: backend.version}),
+    ...pageRoutes(loadAssets()),
+  );
+  return routes;
+}
+
+async function prepare(app: FastifyInstance, {logger, corsOrigins}: ServerOptions): Promise<void> {
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+  });
+  await app.register(cors, {
+    origin: corsOrigins.length === 0 ? false : [...corsOrigins],
+    methods: ['GET', 'POST', 'PUT', 'DELETE'],
+    allowedHeaders: ['authorization', 'content-type', 'x-api-key', 'if-match', 'if-none-match', 'traceparent', 'tracestate'],
+    exposedHeaders: ['etag', 'retry-after', 'location'],
+    maxAge: 600,
+    strictPreflight: false,
+  });
   // Beacons come as text/plain, NDJSON under its own name; all are read as text first.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', {parseAs: 'string'}, (_request, body, done) => done(null, body));
-  app.post('/v1/events', async (request, reply) => {
-    const values = readEvents(String(request.body ?? ''), String(request.headers['content-type'] ?? ''));
-    if (typeof values === 'string') return problem(reply, {status: 400, title: 'The events cannot be read', detail: values});
-    if (values.length > EVENTS_MAX) return problem(reply, {status: 413, title: 'Too many events', detail: `${values.length} events; send at most ${EVENTS_MAX} at once`});
-    const result = await door.accept(values);
-    return reply.status(result.accepted === 0 && result.errors.length > 0 ? 400 : 202).send(result);
+  app.setErrorHandler((error, request, reply) => sendProblem(reply, problemOf(error, {path: pathOf(request), logger, bodyBytesMax: BODY_BYTES_MAX})));
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, {status: 404, title: 'Not found', detail: `there is nothing at ${request.method} ${pathOf(request)}`}));
+}
+
+/** Without the query: it may hold a key. */
+const pathOf = (request: FastifyRequest): string => (request.url.split('?')[0] ?? '').slice(0, 200);
+
+type Admitted = FastifyRequest & {caller?: Caller; auditNote?: string};
+type Wiring = {readonly options: ServerOptions; readonly gatekeeper: Gatekeeper};
+
+function addRoute(app: FastifyInstance, route: Route, {options, gatekeeper}: Wiring): void {
+  app.route({
+    method: route.method,
+    url: route.path,
+    onRequest: async request => {
+      // Before the body is read: who may not send gets no buffer.
+      (request as Admitted).caller = gatekeeper.admit(request, route.permission);
+    },
+    onResponse: async (request, reply) => {
+      if (route.isAudited === true || reply.statusCode === 401 || reply.statusCode === 403) writeAudit(options, {route, request, reply});
+    },
+    handler: async (request, reply) => {
+      const call = {
+        caller: callerOf(request),
+        params: request.params as Readonly<Record<string, string>>,
+        query: route.query === undefined ? {} : parseInput(route.query, {...(request.query as object)}, 'query'),
+        body: bodyOf(route, request.body),
+        headers: request.headers,
+        raw: reply.raw,
+        note: (detail: string) => {
+          (request as Admitted).auditNote = detail;
+        },
+      };
+      return sendAnswer(reply, await route.handle(call));
+    },
   });
 }
 
-/** @returns the events, or what is wrong with the body. */
-function readEvents(body: string, contentType: string): unknown[] | string {
-  if (body.trim() === '') return 'the body is empty; send a JSON array, one JSON object, or NDJSON';
+function callerOf(request: Admitted): Caller {
+  if (request.caller === undefined) throw new Error('assertion failed: a request was admitted');
+  return request.caller;
+}
+
+function bodyOf(route: Route, body: unknown): unknown {
+  const text = typeof body === 'string' ? body : '';
+  if (route.body === undefined || route.body === 'text') return text;
   try {
-    if (!contentType.includes('ndjson')) {
-      const value: unknown = JSON.parse(body);
-      return Array.isArray(value) ? value : [value];
-    }
+    return parseInput(route.body, JSON.parse(text), 'body');
   } catch (error) {
-    if (contentType.includes('application/json')) return `the body is not JSON (${messageOf(error)})`;
+    if (!(error instanceof SyntaxError)) throw error;
+    throw new ProblemError({status: 400, title: 'The body is wrong', detail: text.trim() === '' ? 'the body is empty; send JSON' : `the body is not JSON (${messageOf(error)})`});
   }
-  const values: unknown[] = [];
-  for (const [index, line] of body.split('\n').entries()) {
-    if (line.trim() === '') continue;
-    try {
-      values.push(JSON.parse(line));
-    } catch (error) {
-      return `line ${index + 1} is not JSON (${messageOf(error)})`;
-    }
-  }
-  return values;
 }
 
-function addOperations(app: FastifyInstance, options: ServerOptions): void {
-  app.get('/healthz', async () => ({status: 'ok'}));
-  app.get('/readyz', async (_request, reply) => {
-    const reasons = await options.unready();
-    return reply.status(reasons.length === 0 ? 200 : 503).send({status: reasons.length === 0 ? 'ready' : 'not ready', reasons});
-  });
-  app.get('/metrics', async (_request, reply) => reply.type(options.metrics.contentType).send(await options.metrics.render()));
+function sendAnswer(reply: FastifyReply, {status = 200, headers = {}, type = 'application/json; charset=utf-8', body, isTaken}: Answer): FastifyReply {
+  if (isTaken === true) return reply.hijack();
+  reply.status(status).headers(headers);
+  if (body === null) return reply.send();
+  reply.type(type);
+  return reply.send(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
 }
 
-function addReading(app: FastifyInstance, {warehouse, report, stream}: ServerOptions): void {
-  type Query = {Querystring: {stream?: string; experiment?: string; size_s?: string; slide_s?: string; minutes?: string}};
-  app.get<Query>('/v1/verdicts', async request => ({
-    verdicts: await warehouse.latestVerdicts(request.query.stream ?? (await stream()), request.query.experiment ?? null),
-  }));
-  app.get<Query>('/v1/windows', async (request, reply) => {
-    const {experiment, size_s = '60', slide_s = '10'} = request.query;
-    const [size, slide] = [Number(size_s), Number(slide_s)];
-    if (experiment === undefined || !(Number.isInteger(size) && size > 0) || !(Number.isInteger(slide) && slide > 0)) {
-      return problem(reply, {status: 400, title: 'The query is wrong', detail: 'give experiment=NAME and, in seconds, size_s and slide_s as whole numbers'});
-    }
-    const rows = await warehouse.query(
-      'SELECT * FROM v_windows_all(size_s={size:UInt32}, slide_s={slide:UInt32}) WHERE stream = {stream:String} AND experiment = {experiment:String} ORDER BY window_start DESC, phase, variant, metric LIMIT 1000',
-      {parameters: {size, slide, experiment, stream: request.query.stream ?? (await stream())}},
-    );
-    return {windows: rows};
+function writeAudit({audit, clock}: ServerOptions, {route, request, reply}: {readonly route: Route; readonly request: Admitted; readonly reply: FastifyReply}): void {
+  const {caller, auditNote = ''} = request;
+  audit.write({
+    at: new Date(clock.now()).toISOString(),
+    actor: caller?.name ?? '',
+    key_id: caller?.keyId ?? null,
+    role: caller === undefined || caller.name === '' ? null : caller.role,
+    action: `${route.method} ${route.path}`,
+    target: Object.values(request.params as Readonly<Record<string, string>>).join('/'),
+    status: reply.statusCode,
+    address: request.ip,
+    detail: auditNote,
   });
-  app.get<{Querystring: {experiment?: string}}>('/', async (request, reply) => {
-    const html = await report('html', request.query.experiment ?? null);
-    if (html === null) return reply.type('text/html').send(EMPTY_PAGE);
-    return reply.type('text/html; charset=utf-8').send(html);
-  });
-  app.get<{Querystring: {experiment?: string}}>('/v1/report', async (request, reply) => {
-    const json = await report('json', request.query.experiment ?? null);
-    return json === null ? problem(reply, {status: 404, title: 'No verdict yet', detail: 'verdicts appear once an experiment has data'}) : reply.type('application/json').send(json);
-  });
-}
-
-const EMPTY_PAGE = '<!doctype html><html lang="en"><meta charset="utf-8"><title>Assay</title><body><h1>No verdict yet</h1><p>Verdicts appear here once an experiment has data.</p></body></html>';
-
-type Problem = {readonly status: number; readonly title: string; readonly detail: string};
-
-/** RFC 9457. */
-function problem(reply: FastifyReply, {status, title, detail}: Problem): FastifyReply {
-  return reply.status(status).type('application/problem+json').send(JSON.stringify({type: 'about:blank', title, status, detail}));
-}
-
-function answerError(error: unknown, at: {reply: FastifyReply; path: string; logger: Logger}): FastifyReply {
-  if (error instanceof BusyError) {
-    at.reply.header('retry-after', String(error.retryAfterSeconds));
-    return problem(at.reply, {status: 429, title: 'The log is busy', detail: error.message});
-  }
-  if (error instanceof AssayError && error.kind === 'input') return problem(at.reply, {status: 400, title: error.code, detail: error.message});
-  const status = (error as {statusCode?: number}).statusCode ?? 500;
-  if (status === 413) return problem(at.reply, {status, title: 'The body is too large', detail: `a request may hold ${BODY_BYTES_MAX / 1024 / 1024} MiB; send fewer events at once`});
-  if (status < 500) return problem(at.reply, {status, title: 'The request is wrong', detail: messageOf(error)});
-  at.logger.error('request failed', {path: at.path, error: messageOf(error)});
-  return problem(at.reply, {status: 500, title: 'Internal error', detail: 'the server log has the cause'});
 }

@@ -1,11 +1,10 @@
+import {connect} from 'node:net';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {AssayError} from '../../src/core/errors.ts';
-import {SILENT_LOGGER} from '../../src/core/telemetry.ts';
 import {BusyError, type EventDoor} from '../../src/ingest/accept-events.ts';
-import {openServer, type ServerOptions} from '../../src/web/server.ts';
+import {type Answer, call as callAt, emptyWarehouse, openTestServer, type TestServer} from './test-server.ts';
 
 type Door = Pick<EventDoor, 'accept'>;
-type Answer = {status: number; type: string | null; retryAfter: string | null; body: unknown};
 
 let seen: unknown[] = [];
 let accept: Door['accept'] = values => {
@@ -13,35 +12,19 @@ let accept: Door['accept'] = values => {
   return Promise.resolve({accepted: values.length, errors: []});
 };
 let unready: readonly string[] = [];
+let query: () => Promise<Record<string, unknown>[]> = () => Promise.resolve([]);
 
-const warehouse = {
-  latestVerdicts: () => Promise.resolve([]),
-  query: () => Promise.reject(new AssayError('ASSAY_QUERY_REFUSED', 'slide_s must be a multiple of the base slice')),
-} as unknown as ServerOptions['warehouse'];
-const options: ServerOptions = {
-  host: '127.0.0.1',
-  port: 0,
-  logger: SILENT_LOGGER,
-  door: {accept: (values: readonly unknown[]) => accept(values)} as unknown as EventDoor,
-  warehouse,
-  unready: () => Promise.resolve(unready),
-  metrics: {render: () => Promise.resolve('assay_up 1\n'), contentType: 'text/plain; version=0.0.4'},
-  report: () => Promise.resolve(null),
-  stream: () => Promise.resolve('live'),
-};
-
-let server: Awaited<ReturnType<typeof openServer>>;
+let server: TestServer;
 beforeAll(async () => {
-  server = await openServer(options);
+  server = await openTestServer({
+    door: {accept: values => accept(values)},
+    warehouse: emptyWarehouse({query: () => query()}),
+    unready: () => Promise.resolve(unready),
+  });
 });
 afterAll(() => server.close());
 
-async function call(path: string, init: RequestInit = {}): Promise<Answer> {
-  const response = await fetch(`${server.url}${path}`, init);
-  const text = await response.text();
-  const type = response.headers.get('content-type');
-  return {status: response.status, type, retryAfter: response.headers.get('retry-after'), body: type?.includes('json') === true ? JSON.parse(text) : text};
-}
+const call = (path: string, init: RequestInit = {}): Promise<Answer> => callAt(server.url, path, init);
 
 const post = (body: string, type = 'application/json', headers: Record<string, string> = {}): Promise<Answer> =>
   call('/v1/events', {method: 'POST', body, headers: {'content-type': type, ...headers}});
@@ -95,7 +78,7 @@ describe('POST /v1/events', () => {
     accept = () => Promise.reject(new BusyError('the event log is slower than its callers', 2));
     const answer = await post('[1]');
     expectProblem(answer, 429, /slower than its callers/);
-    expect(answer.retryAfter).toBe('2');
+    expect(answer.headers.get('retry-after')).toBe('2');
     accept = before;
   });
 
@@ -127,29 +110,60 @@ describe('the other paths', () => {
     expectProblem(await call('/v1/events'), 404, /there is nothing at GET \/v1\/events/);
   });
 
-  test('a wrong query is a 400 that says what to give', async () => {
-    expectProblem(await call('/v1/windows?size_s=ten&experiment=x'), 400, /size_s and slide_s as whole numbers/);
-    expectProblem(await call('/v1/windows?experiment=x&slide_s=7'), 400, /multiple of the base slice/);
+  test('a wrong query names the field, what was given and the fix', async () => {
+    expectProblem(await call('/v1/windows?size_s=ten&experiment=x'), 400, /size_s: write a whole number, got "ten"/);
+    expectProblem(await call('/v1/windows'), 400, /experiment: missing/);
+    expectProblem(await call('/v1/windows?experiment=x&slide_s=7'), 400, /multiples of the base slice, which is 10 s in stream live/);
+    expectProblem(await call('/v1/windows?experiment=x&from=0&to=2026-01-01'), 400, /at most 2000 are given at once/);
+    expectProblem(await call('/v1/windows?experiment=x&to=soon'), 400, /to: write an ISO 8601 time/);
+    expectProblem(await call('/v1/verdicts?cursor=%7B'), 400, /cursor: is not one of ours/);
+    expectProblem(await call('/v1/verdicts?stream=nope'), 404, /there is no stream nope; the streams are live/);
+    expectProblem(await call('/v1/trend?experiment=a&experiment=b&metric=m&variant=v'), 400, /experiment:.*got \["a","b"\]/);
   });
 
-  test('without a verdict: a page that says so, and a 404 for the report', async () => {
-    expect((await call('/')).body).toContain('No verdict yet');
+  test('a warehouse that is away is 503 with Retry-After, one that breaks is 500; neither tells details', async () => {
+    query = () => Promise.reject(new AssayError('ASSAY_SINK_UNAVAILABLE', 'connect ECONNREFUSED 10.1.2.3:8123 as user assay'));
+    const away = await call('/v1/ledger');
+    expectProblem(away, 503, /does not answer; try again/);
+    expect(away.headers.get('retry-after')).toBe('2');
+    query = () => Promise.reject(new AssayError('ASSAY_SINK_REJECTED', 'SELECT secret FROM somewhere'));
+    const broken = await call('/v1/ledger');
+    expectProblem(broken, 500, /the server log has the cause/);
+    expect(JSON.stringify([away.body, broken.body])).not.toMatch(/10\.1\.2\.3|secret|at .*\.ts/);
+    query = () => Promise.resolve([]);
+  });
+
+  test('without a verdict the report is a 404 and lists are empty', async () => {
     expectProblem(await call('/v1/report'), 404, /verdicts appear once an experiment has data/);
-    expect(await call('/v1/verdicts')).toMatchObject({status: 200, body: {verdicts: []}});
+    expect(await call('/v1/verdicts')).toMatchObject({status: 200, body: {verdicts: [], next_cursor: null}});
   });
 
   test('every answer forbids scripts, frames and sniffing', async () => {
-    for (const path of ['/', '/healthz', '/nothing']) {
-      const {headers} = await fetch(`${server.url}${path}`);
+    for (const path of ['/healthz', '/nothing', '/v1/experiments', '/v1/report', '/v1/windows?x']) {
+      const {headers} = await call(path);
       expect(headers.get('content-security-policy')).toContain("default-src 'none'");
       expect(headers.get('x-content-type-options')).toBe('nosniff');
       expect(headers.get('x-frame-options')).toBe('DENY');
     }
   });
 
-  test('without API keys it refuses to listen beyond loopback, and a taken port is named with the fix', async () => {
-    await expect(openServer({...options, host: '0.0.0.0'})).rejects.toThrow(/server\.host 0\.0\.0\.0 is not loopback/);
+  test('a taken port is named with the fix', async () => {
     const port = Number(new URL(server.url).port);
-    await expect(openServer({...options, port})).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
+    await expect(openTestServer({port})).rejects.toThrow(`cannot listen on 127.0.0.1:${port}`);
+  });
+
+  test('a body that never comes is cut off after the limit', async () => {
+    const slow = await openTestServer({requestMsMax: 200});
+    const socket = connect(Number(new URL(slow.url).port), '127.0.0.1');
+    socket.write('POST /v1/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n[');
+    const answer = await new Promise<string>(resolve => {
+      let text = '';
+      socket.setEncoding('utf8').on('data', chunk => {
+        text += chunk;
+      });
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/^(HTTP\/1\.1 4\d\d|$)/);
+    await slow.close();
   });
 });

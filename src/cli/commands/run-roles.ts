@@ -53,7 +53,7 @@ async function runRoles({platform: open, io, config}: Invocation, parts: readonl
     if (parts.includes('server')) {
       const server = await startHttp(platform, () => unready.flatMap(ask => ask()));
       closers.push(() => server.close());
-      io.err(`assay: serving on ${server.url}\n`);
+      io.err(`assay: serving on ${server.url}\n${server.sqlUrl === null ? '' : `assay: SQL on ${server.sqlUrl}\n`}`);
     }
     io.err(`assay: ${parts.join(', ')} running; stop with Ctrl-C\n`);
     await Promise.race(ends);

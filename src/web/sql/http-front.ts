@@ -20,7 +20,13 @@ export type FrontOptions = {
   readonly spoolDirectory: string;
   /** e.g. "26.7.2.1"; in the text of exceptions. */
   readonly engineVersion: string;
+  readonly requestMsMax?: number;
+  /** Whether a request to this `Host` is answered; a page rebound to this address by DNS names another. */
+  readonly allowsHost?: (host: string) => boolean;
 };
+
+/** A body must have come by then. Bodies of inserts may be large; statements are not. */
+const REQUEST_MS_MAX = 300_000;
 
 export type SqlFront = {readonly url: string; readonly port: number; close(): Promise<void>};
 
@@ -33,6 +39,7 @@ export async function openSqlFront(options: FrontOptions): Promise<SqlFront> {
   };
   const isTls = tls !== undefined && tls !== null;
   const server: Server = isTls ? createHttpsServer({cert: Buffer.from(tls.cert), key: Buffer.from(tls.key)}, listener) : createHttpServer(listener);
+  server.requestTimeout = options.requestMsMax ?? REQUEST_MS_MAX;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(options.port, host, resolve);
@@ -65,6 +72,7 @@ class FrontExchange {
   async run(): Promise<void> {
     try {
       const {pathname} = this.#url;
+      if (this.#options.allowsHost?.(this.#request.headers.host ?? '') === false) throw new SqlEngineError(516, 'only requests to localhost are answered here without API keys');
       if (pathname === '/ping') this.#send(200, 'Ok.\n');
       else if (pathname !== '/') this.#send(404, `There is no handle ${pathname}\n`);
       else if (this.#url.search === '' && this.#request.method === 'GET') this.#send(200, 'Ok.\n');

@@ -1,15 +1,17 @@
 import {AssayError} from '../../core/errors.ts';
 import {readLimits, streamSetting} from '../../warehouse/clickhouse/read-store.ts';
 import {guardStatement} from '../../warehouse/clickhouse/sql-guard.ts';
-import {isSettingAllowed} from '../../warehouse/clickhouse/sql-guard-lists.ts';
+import {type GuardAccess, isSettingAllowed} from '../../warehouse/clickhouse/sql-guard-lists.ts';
 import type {SqlExecutor} from '../../warehouse/sql-executor.ts';
 import {bindTextParams} from './front-params.ts';
 import type {FrontCredentials, FrontPolicy} from './front-policy.ts';
 
 export type ReadOnlyOptions = {
   readonly executor: SqlExecutor;
-  /** By API key or user and password; the server's access rules. */
-  readonly isAllowed: (credentials: FrontCredentials) => boolean;
+  /** What these credentials may read; null for nothing. */
+  readonly accessOf: (credentials: FrontCredentials) => GuardAccess | null;
+  /** Told before each statement runs. @throws SqlEngineError when it must not, e.g. too many */
+  readonly onStatement?: (credentials: FrontCredentials, sql: string) => void;
   /** What `v_x` without `_all` mean, when the client does not say. */
   readonly stream?: string;
 };
@@ -20,7 +22,7 @@ const IGNORED: ReadonlySet<string> = new Set([
   'connect_timeout', 'http_connection_timeout', 'http_send_timeout', 'http_receive_timeout', 'max_insert_block_size', 'log_comment', 'enable_analyzer',
 ]);
 
-/** Analysts' ordinary clients on the `v_*` views: one statement that reads, under limits. */
+/** Analysts' ordinary clients: one statement that reads, under limits, on the `v_*` views unless their role allows more. */
 export class ReadOnlyPolicy implements FrontPolicy {
   readonly acceptsData = false;
   readonly #options: ReadOnlyOptions;
@@ -30,12 +32,14 @@ export class ReadOnlyPolicy implements FrontPolicy {
   }
 
   isAllowed(credentials: FrontCredentials): boolean {
-    return this.#options.isAllowed(credentials);
+    return this.#options.accessOf(credentials) !== null;
   }
 
   async execute(request: Parameters<FrontPolicy['execute']>[0]): ReturnType<FrontPolicy['execute']> {
     const {stream = this.#options.stream, ...settings} = request.settings;
-    const statement = guardStatement(bindTextParams(request.sql, request.params), {access: 'views', allowsFormat: true});
+    const access = this.#options.accessOf(request.credentials) ?? 'views';
+    this.#options.onStatement?.(request.credentials, request.sql);
+    const statement = guardStatement(bindTextParams(request.sql, request.params), {access, allowsFormat: true});
     const limits = readLimits({
       ...(settings['max_result_rows'] === undefined ? {} : {rowsMax: positive(settings['max_result_rows'])}),
       ...(settings['max_execution_time'] === undefined ? {} : {secondsMax: positive(settings['max_execution_time'])}),

@@ -21,7 +21,7 @@ describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' :
     const executor = new ChdbExecutor(temporary.engine);
     const common = {port: 0, engineVersion: '26.7.2.1'};
     open = await openSqlFront({...common, policy: new OpenPolicy(executor), spoolDirectory: join(temporary.directory, 'a')});
-    const policy = new ReadOnlyPolicy({executor, isAllowed: ({password}) => password === 'key'});
+    const policy = new ReadOnlyPolicy({executor, accessOf: ({password}) => (password === 'key' ? 'views' : password === 'admin-key' ? 'tables' : null)});
     readOnly = await openSqlFront({...common, policy, spoolDirectory: join(temporary.directory, 'b')});
     await post(open, "CREATE VIEW v_numbers AS SELECT number, getSetting('log_comment') AS stream FROM numbers(1000)");
     await post(open, 'CREATE TABLE exposures (a UInt32, s String) ENGINE = MergeTree ORDER BY a');

@@ -1,0 +1,30 @@
+import type {Clock} from '../core/clock.ts';
+import type {Stream} from '../core/streams.ts';
+import type {Logger} from '../core/telemetry.ts';
+import type {ExperimentRegistry} from '../experiment/registry.ts';
+import type {EventDoor} from '../ingest/accept-events.ts';
+import type {DeliveryRow, OutboxStore, ReadStore, VerdictStore} from '../warehouse/warehouse.ts';
+import type {AuditLog} from './access/audit-log.ts';
+import type {LiveFeed} from './live-feed.ts';
+import type {PipelineState} from './pipeline-state.ts';
+
+/** What the handlers answer from. */
+export type Backend = {
+  readonly door: Pick<EventDoor, 'accept'>;
+  readonly registry: ExperimentRegistry;
+  readonly warehouse: ReadStore & VerdictStore & Pick<OutboxStore, 'deliveries' | 'deliveryHistory' | 'latestAlerts'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly audit: AuditLog;
+  readonly live: LiveFeed;
+  /** What keeps the process from being ready; empty when it is. */
+  readonly unready: () => Promise<readonly string[]>;
+  readonly metrics: {readonly render: () => Promise<string>; readonly contentType: string};
+  /** The stream that requests without `stream` mean. @throws AssayError naming the streams */
+  readonly stream: (named?: string) => Promise<Stream>;
+  readonly pipeline: (stream: Stream) => Promise<PipelineState>;
+  /** One more attempt of a delivery. @throws AssayError ASSAY_NOT_FOUND */
+  readonly redeliver: (deliveryId: string) => Promise<DeliveryRow>;
+  /** Address of this server in links of reports; '' when it has none. */
+  readonly publicUrl: string;
+};

@@ -1,0 +1,69 @@
+import {z} from 'zod';
+import {assign} from '../../assign/assign.ts';
+import {LIVE_STREAM} from '../../core/streams.ts';
+import {requireCurrent} from '../../experiment/change-experiment.ts';
+import type {Backend} from '../backend.ts';
+import {CONFIG_WAIT_MS_MAX, ConfigWaiting, makeConfigFeed} from '../config-routes.ts';
+import {json, type Route, route, wholeNumber} from '../route.ts';
+
+const ASSIGNMENT = z.object({
+  experiment: z.string(), unit_id: z.string(), variant: z.string(), reason: z.enum(['assigned', 'override', 'fallback']), cause: z.string(), phase: z.number().int(), config_version: z.number().int(),
+});
+
+export function servingRoutes({registry}: Backend): Route[] {
+  const waiting = new ConfigWaiting(makeConfigFeed(registry));
+  return [
+    route({
+      method: 'GET',
+      path: '/v1/config',
+      permission: 'serve',
+      tag: 'serving',
+      summary: 'What a service splits its traffic by: the slot tables of every experiment. Answers at once, or within wait_ms as soon as its revision is another than the one named.',
+      query: z.object({
+        revision: z.string().max(100_000).optional().describe('The revision the caller has.'),
+        wait_ms: wholeNumber(0, 3_600_000).default(0).describe(`How long to wait for a change, at most ${CONFIG_WAIT_MS_MAX}.`),
+      }),
+      answers: {200: {describe: 'The configuration.', schema: z.object({revision: z.string(), experiments: z.array(z.looseObject({experiment: z.string()}))})}, 304: {describe: 'Unchanged: the revision, or the ETag of If-None-Match, is the current one.'}},
+      handle: async ({query, headers, raw}) => {
+        const known = query.revision ?? unquote(headers['if-none-match']);
+        const document = await waiting.next({revision: known, waitMs: query.wait_ms, gone: raw});
+        const validators = {etag: `"${encodeURIComponent(document.revision)}"`, 'cache-control': 'no-store'};
+        return document.revision === known ? {status: 304, headers: validators, body: null} : json(document, {headers: validators});
+      },
+    }),
+    route({
+      method: 'GET',
+      path: '/v1/assign',
+      permission: 'serve',
+      tag: 'serving',
+      summary: 'The variant of one unit, decided as the SDK decides it. Attributes for targeting as attribute.NAME=VALUE. An exposure is still to be sent.',
+      query: z.looseObject({
+        experiment: z.string().min(1, 'name the experiment'),
+        unit: z.string().min(1, 'give the unit_id').max(512),
+        stream: z.string().optional(),
+      }),
+      answers: {200: {describe: 'The assignment.', schema: ASSIGNMENT}},
+      handle: ({query: {experiment, unit, stream = LIVE_STREAM, ...rest}}) => {
+        const version = requireCurrent(registry, stream, experiment);
+        const attributes: Record<string, string> = {};
+        const wishes: Record<string, string> = {};
+        for (const [name, value] of Object.entries(rest)) {
+          if (typeof value !== 'string') continue;
+          if (name.startsWith('attribute.')) attributes[name.slice('attribute.'.length)] = value;
+          else wishes[name] = value;
+        }
+        const {variant, reason, cause, phase, configVersion} = assign(version, {unitId: unit, attributes, query: wishes});
+        return json({experiment, unit_id: unit, variant, reason, cause, phase, config_version: configVersion}, {headers: {'cache-control': 'no-store'}});
+      },
+    }),
+  ];
+}
+
+const unquote = (etag: string | undefined): string | undefined => {
+  const [, inner] = /^(?:W\/)?"(.*)"$/.exec(etag ?? '') ?? [];
+  try {
+    return inner === undefined ? undefined : decodeURIComponent(inner);
+  } catch {
+    return undefined;
+  }
+};
