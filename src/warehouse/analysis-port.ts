@@ -97,5 +97,3 @@ export type PairGroups = {
   readonly eventFrom: EpochMs | null;
   readonly eventTo: EpochMs | null;
 };
-
-// ── verdicts, deliveries, alerts ──────────────────────────────────────────────

@@ -1,4 +1,4 @@
-import type {ExperimentVersion, ExperimentView, Metric} from '../core/experiment.ts';
+import type {ExperimentVersion, ExperimentView} from '../core/experiment.ts';
 import type {FactBatch, OutcomeFact} from '../core/facts.ts';
 import type {ClosedSlice, ProvisionalSlice} from '../core/slices.ts';
 import type {Stream} from '../core/streams.ts';
@@ -191,7 +191,7 @@ export type AuditResult = {
   readonly duplicateKeys: number;
 };
 
-// ── analysis ──────────────────────────────────────────────────────────────────
+// ── verdicts, deliveries, alerts ──────────────────────────────────────────────
 
 export interface VerdictStore {
   insertVerdicts(verdicts: readonly Verdict[]): Promise<void>;
