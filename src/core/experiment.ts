@@ -50,6 +50,19 @@ export type Guard = {
   readonly below: number | null;
   readonly minN: number;
   readonly action: 'alert' | 'pause' | 'roll_back';
+  /** With it the threshold is at least mean + sigmas·sd of the variant's own earlier windows. */
+  readonly sigmas?: number;
+  /** After a roll-back: how long until the variant is tried again, doubled after each failed try. */
+  readonly recoveryMs?: number;
+};
+
+/** A weight held for a time, then the next, while every gate holds. */
+export type CanaryPlan = {
+  readonly variant: string;
+  /** Percent of units, rising. */
+  readonly steps: readonly number[];
+  readonly holdMs: number;
+  readonly gates: readonly {readonly metric: string; readonly above: number | null; readonly below: number | null; readonly minN: number}[];
 };
 
 export type AnalysisSettings = {

@@ -91,6 +91,7 @@ function checkGuards({guards = []}: SoundParts, metricKeys: readonly string[] | 
     ...checkMetricName(guard.metric, `guards[${index}].metric`, metricKeys),
     ...checkBound(guard, `guards[${index}]`),
     ...checkPositive(guard.window, `guards[${index}].window`),
+    ...checkPositive(guard.recovery, `guards[${index}].recovery`),
   ]);
 }
 

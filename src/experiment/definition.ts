@@ -134,6 +134,8 @@ function fillGuard(guard: GuardDocument): Guard {
     below: guard.below ?? null,
     minN: guard.min_n ?? GUARD_MIN_N_DEFAULT,
     action: guard.action ?? 'alert',
+    ...(guard.sigmas === undefined ? {} : {sigmas: guard.sigmas}),
+    ...(guard.recovery === undefined ? {} : {recoveryMs: msOf(guard.recovery, 0)}),
   };
 }
 

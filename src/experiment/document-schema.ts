@@ -50,13 +50,15 @@ const guard = z.strictObject({
   ...bound,
   min_n: positive.optional().describe('Outcomes a window needs before the guard may act. Default: 50.'),
   action: z.enum(['alert', 'pause', 'roll_back']).optional().describe('Default: alert.'),
+  sigmas: z.number().gt(0).max(20).optional().describe('Raises the threshold to mean + sigmas·sd of the earlier windows.'),
+  recovery: duration.optional().describe('Until a variant rolled back is tried again, doubled after each failed try. Default: 1m.'),
 });
 
 const canary = z.strictObject({
   variant: name,
   steps: z.array(z.number().gt(0).max(100)).min(1).max(20).describe('Percent of units, rising.'),
   hold: duration,
-  gates: z.array(z.strictObject({metric: name, ...bound})).max(20).optional(),
+  gates: z.array(z.strictObject({metric: name, ...bound, min_n: positive.optional().describe('Outcomes a gate needs before it says anything. Default: 50.')})).max(20).optional(),
 });
 
 const analysis = z.strictObject({

@@ -48,6 +48,8 @@ export function toDocument(definition: ExperimentDefinition): ExperimentDocument
       below: guard.below,
       min_n: guard.minN,
       action: guard.action,
+      ...(guard.sigmas === undefined ? {} : {sigmas: guard.sigmas}),
+      ...(guard.recoveryMs === undefined ? {} : {recovery: durationText(guard.recoveryMs)}),
     })),
     canary: definition.canary as ExperimentDocument['canary'] ?? null,
     lifecycle: definition.lifecycle,

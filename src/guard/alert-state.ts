@@ -80,7 +80,8 @@ function measured(finding: Finding): Omit<AlertRow, 'alert_id' | 'stream' | 'rul
 }
 
 /** The rule as it was, so that a stored alert explains itself. */
-function contextOf({rule, n}: Finding, episode: {readonly since: string; readonly fired: boolean}): AlertRow['context'] {
+function contextOf(finding: Finding, episode: {readonly since: string; readonly fired: boolean}): AlertRow['context'] {
+  const {rule, n} = finding;
   return {
     ...episode,
     n,
@@ -94,7 +95,21 @@ function contextOf({rule, n}: Finding, episode: {readonly since: string; readonl
     for_ms: rule.forMs,
     action: rule.action,
     acted: rule.action === 'alert',
+    labels: rule.labels ?? {},
+    annotations: annotationsOf(finding),
+    ...(rule.dimension === null || rule.dimension === undefined ? {} : {dimension: rule.dimension}),
+    ...(finding.spread === undefined ? {} : {spread: finding.spread}),
   };
+}
+
+/** The rule's texts with the finding's values in them; a name that is not known stays as it is written. */
+function annotationsOf({rule, experiment, variant, value, threshold, n, reason}: Finding): Readonly<Record<string, string>> {
+  const values: Readonly<Record<string, string>> = {
+    rule: rule.name, experiment, variant, severity: rule.severity, reason, n: String(n),
+    value: value === null ? 'none' : String(value), threshold: threshold === null ? 'none' : String(threshold),
+  };
+  const filled = (text: string): string => text.replaceAll(/\{\{\s*(\w+)\s*\}\}/g, (whole, name: string) => values[name] ?? whole);
+  return Object.fromEntries(Object.entries(rule.annotations ?? {}).map(([name, text]) => [name, filled(text)]));
 }
 
 function sinceText(last: AlertRow): string {

@@ -2,7 +2,8 @@ import type {EpochMs} from '../core/units.ts';
 import {epochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import type {WindowRow} from '../warehouse/warehouse.ts';
-import type {Rule} from './rules.ts';
+import {dynamicBounds} from './dynamic-bounds.ts';
+import type {Dynamic, Rule} from './rules.ts';
 
 /** What one rule says about one variant now. Inconclusive is neither breach nor calm: it changes no alert. */
 export type Finding = {
@@ -19,6 +20,8 @@ export type Finding = {
   /** The data time of the finding: the window's end, or the cut of the verdict. */
   readonly at: EpochMs;
   readonly reason: string;
+  /** Of a `dynamic` rule: what the bound was made from. */
+  readonly spread?: {readonly mean: number; readonly sd: number; readonly sigmas: number; readonly history: number};
 };
 
 export type RuleInputs = {
@@ -28,11 +31,99 @@ export type RuleInputs = {
   readonly windows: readonly WindowRow[];
   /** Newest verdict of each metric × variant. */
   readonly verdicts: readonly Verdict[];
+  /** Who should have data, and since when; for `no_data`. */
+  readonly expected?: readonly ExpectedData[];
+  /** Distances of distributions; for `drift`. */
+  readonly drifts?: readonly DriftReading[];
+};
+
+export type ExpectedData = {readonly experiment: string; readonly variants: readonly string[]; readonly since: EpochMs};
+
+/** The KS distance of a measure's values in a window from those of the reference before it. */
+export type DriftReading = {
+  readonly experiment: string;
+  readonly variant: string;
+  readonly measure: string;
+  readonly windowMs: number;
+  readonly at: EpochMs;
+  readonly distance: number | null;
+  readonly n: number;
 };
 
 /** Pure: one finding per experiment × variant the rule covers. */
 export function evaluateRule(rule: Rule, inputs: RuleInputs): Finding[] {
-  return rule.kind === 'window' ? windowFindings(rule, inputs) : verdictFindings(rule, inputs);
+  switch (rule.kind) {
+    case 'window':
+      return windowFindings(rule, inputs);
+    case 'dynamic':
+      return rule.dynamic === null || rule.dynamic === undefined ? [] : dynamicFindings(rule, rule.dynamic, inputs);
+    case 'no_data':
+      return silenceFindings(rule, inputs);
+    case 'budget':
+      return budgetFindings(rule, inputs);
+    case 'drift':
+      return driftFindings(rule, inputs);
+    default:
+      return verdictFindings(rule, inputs);
+  }
+}
+
+/** Each variant's window that ends at `at`, against those before it. */
+function dynamicFindings(rule: Rule, dynamic: Dynamic, {at, windows}: RuleInputs): Finding[] {
+  const mine = windows.filter(row => row.metric === rule.metric && isCovered(rule, row.experiment, row.variant) && row.window_end <= at);
+  return [...seriesOfNewestPhase(mine).values()].flatMap(rows => {
+    const [first] = rows;
+    if (first === undefined) return [];
+    const about = {experiment: first.experiment, variant: first.variant, at};
+    const place = {windowStart: epochMs(at - rule.windowMs), windowEnd: at};
+    const bounds = dynamicBounds(rule, dynamic, {rows, at});
+    if (bounds.status !== 'ok') return [finding({...about, rule}, {n: 0, value: null, ...place, inconclusive: bounds.reason})];
+    const {direction} = dynamic;
+    const bounded = {...rule, above: direction === 'below' ? null : bounds.upper, below: direction === 'above' ? null : bounds.lower};
+    const found = finding({...about, rule: bounded}, {n: bounds.n, value: bounds.value, ...place});
+    return [{...found, rule, spread: {mean: bounds.mean, sd: bounds.sd, sigmas: dynamic.sigmas, history: dynamic.history}}];
+  });
+}
+
+function seriesOfNewestPhase(rows: readonly WindowRow[]): Map<string, WindowRow[]> {
+  const phases = newestPhases(rows);
+  const series = new Map<string, WindowRow[]>();
+  for (const row of rows) {
+    if (row.phase !== phases.get(row.experiment)) continue;
+    const key = JSON.stringify([row.experiment, row.variant]);
+    const known = series.get(key);
+    if (known === undefined) series.set(key, [row]);
+    else known.push(row);
+  }
+  return series;
+}
+
+/** A variant that should have data and has no outcome in the window. */
+function silenceFindings(rule: Rule, {at, windows, expected = []}: RuleInputs): Finding[] {
+  const isLongEnough = ({since}: ExpectedData): boolean => at - since >= rule.windowMs;
+  return expected.filter(isLongEnough).flatMap(({experiment, variants}) =>
+    variants.filter(variant => isCovered(rule, experiment, variant)).map(variant => {
+      const inside = windows.filter(row => row.experiment === experiment && row.variant === variant && row.window_end === at && (rule.metric === '' || row.metric === rule.metric));
+      const n = inside.reduce((most, row) => Math.max(most, row.n), 0);
+      return finding({rule, experiment, variant, at}, {n, value: n, windowStart: epochMs(at - rule.windowMs), windowEnd: at});
+    }),
+  );
+}
+
+/** The sum over all variants that the rule covers, one finding per experiment. */
+function budgetFindings(rule: Rule, {at, windows}: RuleInputs): Finding[] {
+  const mine = windows.filter(row => row.metric === rule.metric && isCovered(rule, row.experiment, row.variant) && row.window_end === at);
+  return [...new Set(mine.map(row => row.experiment))].map(experiment => {
+    const rows = mine.filter(row => row.experiment === experiment);
+    const total = (of: (row: WindowRow) => number): number => rows.reduce((sum, row) => sum + of(row), 0);
+    return finding({rule, experiment, variant: '', at}, {n: total(row => row.n), value: total(row => row.sum), windowStart: epochMs(at - rule.windowMs), windowEnd: at});
+  });
+}
+
+function driftFindings(rule: Rule, {at, drifts = []}: RuleInputs): Finding[] {
+  return drifts
+    .filter(one => one.measure === rule.metric && one.windowMs === rule.windowMs && one.at === at && isCovered(rule, one.experiment, one.variant))
+    .map(({experiment, variant, distance, n}) => finding({rule, experiment, variant, at}, {n, value: distance, windowStart: epochMs(at - rule.windowMs), windowEnd: at}));
 }
 
 function windowFindings(rule: Rule, {at, windows}: RuleInputs): Finding[] {
@@ -49,8 +140,7 @@ function windowFindings(rule: Rule, {at, windows}: RuleInputs): Finding[] {
 
 /** The newest window of the newest phase: an older split no longer tells how the present one does. */
 function newestPerVariant(rows: readonly WindowRow[]): Map<string, WindowRow> {
-  const phases = new Map<string, number>();
-  for (const row of rows) phases.set(row.experiment, Math.max(row.phase, phases.get(row.experiment) ?? row.phase));
+  const phases = newestPhases(rows);
   const newest = new Map<string, WindowRow>();
   for (const row of rows) {
     if (row.phase !== phases.get(row.experiment)) continue;
@@ -59,6 +149,12 @@ function newestPerVariant(rows: readonly WindowRow[]): Map<string, WindowRow> {
     if (known === undefined || isNewer(row, known)) newest.set(key, row);
   }
   return newest;
+}
+
+function newestPhases(rows: readonly WindowRow[]): Map<string, number> {
+  const phases = new Map<string, number>();
+  for (const row of rows) phases.set(row.experiment, Math.max(row.phase, phases.get(row.experiment) ?? row.phase));
+  return phases;
 }
 
 function isNewer(row: WindowRow, known: WindowRow): boolean {
@@ -75,22 +171,32 @@ function windowFinding(rule: Rule, row: WindowRow, at: EpochMs): Finding {
   return finding(about, {n: row.n, value, ...bounds});
 }
 
+/** What a kind reads in a verdict: null where the row has no such number. */
+const READ_VERDICT = {
+  srm: ({srm_p_value: p}: Verdict) => p,
+  pair_coverage: ({pair_coverage: coverage}: Verdict) => coverage,
+  crossovers: ({health}: Verdict) => health.crossovers.share,
+  // No slice checked is as bad as one that differs.
+  ledger: ({health, audit}: Verdict) =>
+    (health.ledger.status === 'not-checked' ? 0 : health.ledger.mismatch) + (audit.checked_at === null ? 0 : audit.slices_checked === 0 ? 1 : (audit.mismatch ?? 0)),
+} as const;
+
 function verdictFindings(rule: Rule, {at, verdicts}: RuleInputs): Finding[] {
+  const {kind} = rule;
+  if (kind !== 'srm' && kind !== 'pair_coverage' && kind !== 'crossovers' && kind !== 'ledger') return [];
   const mine = verdicts.filter(verdict => isCovered(rule, verdict.experiment, verdict.variant));
-  const measured = mine.flatMap(verdict => {
-    const value = rule.kind === 'srm' ? verdict.srm_p_value : verdict.pair_coverage;
-    return value === null ? [] : [{verdict, value}];
-  });
   // One finding per variant: the worst of its metrics.
   const worst = new Map<string, {verdict: Verdict; value: number}>();
-  for (const one of measured) {
-    const key = JSON.stringify([one.verdict.experiment, one.verdict.variant]);
+  for (const verdict of mine) {
+    const value = READ_VERDICT[kind](verdict);
+    if (value === null) continue;
+    const key = JSON.stringify([verdict.experiment, verdict.variant]);
     const known = worst.get(key);
-    if (known === undefined || one.value < known.value) worst.set(key, one);
+    if (known === undefined || (rule.above === null ? value < known.value : value > known.value)) worst.set(key, {verdict, value});
   }
   return [...worst.values()].map(({verdict, value}) => {
     const about = {rule, experiment: verdict.experiment, variant: verdict.variant};
-    const n = rule.kind === 'srm' ? unitsOf(verdict) : (verdict.pairs ?? 0);
+    const n = kind === 'pair_coverage' ? (verdict.pairs ?? 0) : unitsOf(verdict);
     // At the time of the verdict's data, so that asking twice is one alert.
     return finding({...about, at: epochMs(Math.min(at, verdict.cut.arrival_ts))}, {n, value});
   });

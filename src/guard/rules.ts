@@ -1,19 +1,41 @@
 import type {ExperimentView, Guard, Metric} from '../core/experiment.ts';
 
-/** What a rule looks at. */
-export type RuleKind = 'window' | 'pair_coverage' | 'srm';
-/** Which number of a window is compared. */
-export type WindowStatistic = 'mean' | 'sum' | 'n' | 'p50' | 'p95' | 'p99';
-export type RuleAction = Guard['action'];
-
-const SEVERITIES = ['info', 'warning', 'critical'] as const;
-export type Severity = (typeof SEVERITIES)[number];
-
 /**
- * A static threshold. `window` compares a number of the newest sliding window of
- * each variant; `pair_coverage` and `srm` compare the newest verdicts. A breach is
- * strict: above means >, below means <.
+ * What a rule looks at.
+ * - `window`, `dynamic`, `no_data`: sliding windows of each variant;
+ * - `budget`: the sum of a metric over all variants of an experiment;
+ * - `drift`: how far a measure's distribution lies from that of an earlier time (KS distance);
+ * - `pair_coverage`, `srm`, `crossovers`, `ledger`: the newest verdicts.
  */
+export const RULE_KINDS = ['window', 'dynamic', 'no_data', 'budget', 'drift', 'pair_coverage', 'srm', 'crossovers', 'ledger'] as const;
+export type RuleKind = (typeof RULE_KINDS)[number];
+
+/** Kinds that are judged by windows alone, so that they can be backtested. */
+export const WINDOW_KINDS: readonly RuleKind[] = ['window', 'dynamic', 'no_data', 'budget'];
+
+/** Which number of a window is compared. */
+export const WINDOW_STATISTICS = ['mean', 'sum', 'n', 'p50', 'p95', 'p99'] as const;
+export type WindowStatistic = (typeof WINDOW_STATISTICS)[number];
+
+export type RuleAction = Guard['action'];
+export const RULE_ACTIONS: readonly RuleAction[] = ['alert', 'pause', 'roll_back'];
+
+export const RULE_SEVERITIES = ['info', 'warning', 'critical'] as const;
+export type Severity = (typeof RULE_SEVERITIES)[number];
+
+export const RULE_DIRECTIONS = ['above', 'below', 'both'] as const;
+
+/** The bound of a `dynamic` rule: mean ± sigmas · sd of the windows before. */
+export type Dynamic = {
+  readonly sigmas: number;
+  /** How many windows before. */
+  readonly history: number;
+  /** With it the windows before lie this far apart (the same hour of earlier days); otherwise they are adjacent. */
+  readonly seasonMs: number | null;
+  readonly direction: (typeof RULE_DIRECTIONS)[number];
+};
+
+/** A breach is strict: above means >, below means <. */
 export type Rule = {
   /** Unique; part of the alert's id. */
   readonly name: string;
@@ -22,17 +44,28 @@ export type Rule = {
   readonly experiment: string;
   /** Null for every variant; guards of an experiment judge treatments only. */
   readonly variants: readonly string[] | null;
-  /** '' unless kind = window. */
+  /** A metric's key; of `drift` a measure; '' where there is none to name. */
   readonly metric: string;
+  /** One value of an attribute that the metric keeps windows by. */
+  readonly dimension?: {readonly name: string; readonly value: string} | null;
   readonly statistic: WindowStatistic;
   readonly windowMs: number;
+  /** How often it is judged; the stream's slice unless given, a `dynamic` rule's window. */
+  readonly everyMs?: number | null;
   readonly above: number | null;
   readonly below: number | null;
+  readonly dynamic?: Dynamic | null;
+  /** Of `drift`: how much earlier time is the reference. */
+  readonly referenceMs?: number;
   /** With fewer observations the rule is inconclusive, which is neither breach nor calm. */
   readonly minN: number;
   /** How long a breach must last before the alert fires. */
   readonly forMs: number;
   readonly severity: Severity;
+  /** For routes, silences and inhibition, beside those every alert has. */
+  readonly labels?: Readonly<Record<string, string>>;
+  /** Texts with `{{value}}`, `{{threshold}}`, `{{n}}`, `{{rule}}`, `{{experiment}}`, `{{variant}}`, `{{severity}}`, `{{reason}}`. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** Only `alert` acts here; the other actions are named in the alert. */
   readonly action: RuleAction;
 };
@@ -73,8 +106,3 @@ export function statisticOf(metric: Metric | undefined): WindowStatistic {
       return 'mean';
   }
 }
-
-export const RULE_KINDS: readonly RuleKind[] = ['window', 'pair_coverage', 'srm'];
-export const WINDOW_STATISTICS: readonly WindowStatistic[] = ['mean', 'sum', 'n', 'p50', 'p95', 'p99'];
-export const RULE_ACTIONS: readonly RuleAction[] = ['alert', 'pause', 'roll_back'];
-export const RULE_SEVERITIES: readonly Severity[] = SEVERITIES;

@@ -7,11 +7,15 @@ import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import {parseRules} from '../guard/parse-rules.ts';
 import {type Rule, rulesOfGuards} from '../guard/rules.ts';
+import {runGuards} from '../guard/run-guards.ts';
 import {runRules} from '../guard/run-rules.ts';
 import {analyzeAndStore, AUDIT_SLICES, auditState, auditStream, newestCut} from './analysis.ts';
 import {currentViews} from './closing-config.ts';
 import type {Notifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
+
+/** A guard must have acted within seconds, so it looks more often than anything else. */
+const GUARD_EVERY_MS = 500;
 
 /**
  * The singleton's work: closing, audit, analysis, alerts and reports, each in a loop of
@@ -54,6 +58,7 @@ export class Jobs {
       this.#loop('audit', config.number('audit.every_ms'), stop.signal, stream => this.#audit(stream)),
       this.#loop('analysis', config.number('analysis.every_ms'), stop.signal, stream => this.#analyse(stream)),
       this.#loop('alerts', config.number('closing.every_ms') * 5, stop.signal, stream => this.#alert(stream)),
+      this.#loop('guards', GUARD_EVERY_MS, stop.signal, stream => this.#guard(stream)),
       this.#notifications.run(stop.signal),
     ];
     try {
@@ -108,6 +113,13 @@ export class Jobs {
     this.#analysedCuts.set(stream.name, cut);
     await this.#notifications.verdictsStored(rows);
     return rows;
+  }
+
+  /** An import is over, and a simulation has its own clock: guards act on what is live. */
+  async #guard(stream: Stream): Promise<void> {
+    if (stream.kind !== 'live') return;
+    const {clock} = this.#platform;
+    await runGuards(this.#platform, {stream: stream.name, sliceMs: stream.sliceMs, now: clock.now()});
   }
 
   async #alert(stream: Stream): Promise<void> {

@@ -12,7 +12,9 @@ function open() {
     expect(made.transport.events).toHaveLength(1);
     return made.transport.events[0];
   };
-  return {...made, outcome, pass: (ms: number) => void (now += ms)};
+  return {...made, outcome, pass: (ms: number): void => {
+    now += ms;
+  }};
 }
 
 describe('a whole answer', () => {
