@@ -52,7 +52,7 @@ export type ReplayResult = {
 export async function replayVerdict(request: ReplayRequest): Promise<ReplayResult> {
   const {warehouse, verdictId, versions} = request;
   const stored = await warehouse.verdict(verdictId);
-  if (stored === null) throw new AssayError('ASSAY_NOT_FOUND', `no verdict ${verdictId}`);
+  if (stored === null) throw new AssayError('ASSAY_NOT_FOUND', `there is no verdict ${verdictId}; v_verdicts_all lists them: assay query "SELECT verdict_id, experiment, metric FROM v_verdicts_all"`);
   const precision: Precision = canonicalJson(stored.versions) === canonicalJson(versions) ? 'bytes' : 'digits';
   const found = await request.viewOf({stream: stored.stream, experiment: stored.experiment, version: stored.config_version});
   const about = {verdictId, precision, storedDigest: stored.evidence_digest};

@@ -26,8 +26,11 @@ export async function runCli(argv: readonly string[], io: Io, inside?: Inside): 
     .description('Says within seconds, with evidence that can be checked, whether model B beats model A.')
     .version(VERSION)
     .exitOverride()
-    .configureOutput({writeOut: text => io.out(text), writeErr: text => io.err(text)})
-    .showHelpAfterError('(see --help)');
+    .configureOutput({
+      writeOut: text => io.out(text),
+      writeErr: text => io.err(text),
+      outputError: text => io.err(`assay: ${text.replace(/^error: /, '').trim().replaceAll(/\s*\n\s*/g, ' ')}; see assay --help, or --help after a command [ASSAY_USAGE]\n`),
+    });
   for (const command of COMMANDS) {
     const sub = program.command(`${command.name}${command.arguments === undefined ? '' : ` ${command.arguments}`}`).description(command.summary);
     for (const {flags, describe, isMany} of command.options ?? []) {

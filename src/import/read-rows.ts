@@ -23,6 +23,7 @@ export function readRows(file: string, format: 'csv' | 'ndjson'): RowFile {
   const bytes = readBytes(file);
   const digest = createHash('sha256').update(bytes).digest();
   const text = bytes.toString('utf8').replace(/^\uFEFF/, '');
+  if (text.trim() === '') throw unreadable(file, 'is empty; give a file with rows');
   return {name: file, digest, rows: format === 'csv' ? readCsv(text, file) : readNdjson(text, file)};
 }
 
@@ -32,8 +33,14 @@ function readBytes(file: string): Buffer {
     const isGzip = file.endsWith('.gz') || (raw[0] === 0x1f && raw[1] === 0x8b);
     return isGzip ? gunzipSync(raw, {maxOutputLength: FILE_BYTES_MAX}) : raw;
   } catch (error) {
-    throw unreadable(file, `cannot be read (${messageOf(error)}); give a file of at most 1 GiB unzipped`, error);
+    throw unreadable(file, `cannot be read (${messageOf(error)}); ${adviceFor((error as NodeJS.ErrnoException).code ?? '')}`, error);
   }
+}
+
+function adviceFor(code: string): string {
+  if (code.startsWith('Z_')) return 'it is no whole gzip file: unzip it to see, or name plain text without .gz';
+  if (code === 'ERR_BUFFER_TOO_LARGE' || code === 'ERR_FS_FILE_TOO_LARGE') return 'give files of at most 1 GiB unzipped';
+  return 'give an existing CSV or NDJSON file';
 }
 
 function readCsv(text: string, file: string): Row[] {

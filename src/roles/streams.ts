@@ -52,11 +52,11 @@ async function createStreamTopic(log: EventLog, stream: Stream): Promise<void> {
 }
 
 /**
- * The stream a command without `--stream` means: the live one once it holds an event,
+ * The stream a command without `--stream` means: the live one once it holds an outcome,
  * otherwise the only one there is.
  * @throws AssayError ASSAY_STREAM_AMBIGUOUS naming the streams, ASSAY_NOT_FOUND.
  */
-export async function defaultStream({log, registry}: {readonly log: EventLog; readonly registry: ExperimentRegistry}, named?: string): Promise<Stream> {
+export async function defaultStream({warehouse, registry}: Pick<Platform, 'warehouse' | 'registry'>, named?: string): Promise<Stream> {
   const streams = registry.snapshot().streams;
   const names = [...streams.keys()].join(', ');
   if (named !== undefined) {
@@ -66,14 +66,15 @@ export async function defaultStream({log, registry}: {readonly log: EventLog; re
   }
   const live = streams.get(LIVE_STREAM);
   const others = [...streams.values()].filter(stream => stream !== live);
-  if (live !== undefined && (others.length === 0 || (await holdsEvents(log, live)))) return live;
+  if (live !== undefined && (others.length === 0 || (await holdsOutcomes(warehouse, live)))) return live;
   const [only, second] = others;
   if (only === undefined) throw new AssayError('ASSAY_NOT_FOUND', 'there is no stream yet; publish events, import a file or run the demo first');
   if (second !== undefined) throw new AssayError('ASSAY_STREAM_AMBIGUOUS', `there are several streams (${names}); say which with --stream`);
   return only;
 }
 
-async function holdsEvents(log: EventLog, stream: Stream): Promise<boolean> {
-  const offsets = await log.offsets(stream.topic).catch(() => []);
-  return offsets.some(({start, end}) => end > start);
+/** Records in its topic prove nothing: `up` sends ticks. */
+async function holdsOutcomes(warehouse: Platform['warehouse'], stream: Stream): Promise<boolean> {
+  const {firstSliceStart} = await warehouse.closingState(stream.name);
+  return firstSliceStart !== null;
 }

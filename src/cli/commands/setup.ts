@@ -1,3 +1,4 @@
+import {AssayError} from '../../core/errors.ts';
 import {type Command, EXIT} from '../command.ts';
 import {formatTable} from '../table.ts';
 import {openLiveStream} from '../../roles/streams.ts';
@@ -45,6 +46,7 @@ export const configCommand: Command = {
       io.out(options['json'] === true ? '{"valid":true}\n' : 'the configuration is right\n');
       return EXIT.done;
     }
+    if (args[0] !== undefined) throw new AssayError('ASSAY_USAGE', `config knows check, or nothing to show all, not ${JSON.stringify(args[0])}`);
     const values = config.describe();
     if (options['json'] === true) io.out(`${JSON.stringify({...values, webhooks: config.webhooks.map(({name, url, events}) => ({name, url, events}))})}\n`);
     else for (const [key, value] of Object.entries(values)) io.out(`${key}: ${JSON.stringify(value)}\n`);

@@ -32,11 +32,14 @@ export function makeKafka(options: KafkaEventLogOptions): Kafka {
 const ORDINARY =
   /rebalanc|not aware of this member|coordinator|re-joining|member id|Closed connection|NOT_LEADER|does not host|leadership|write after end/i;
 
+/** Each failed attempt to connect; whoever asked is told once, when kafkajs gives up. */
+const ATTEMPTS: readonly string[] = ['Connection', 'BrokerPool'];
+
 /** One level down, and to debug what every rebalance prints; what matters reaches the caller as an error. */
 function passOn(logger: Logger, {level, namespace, log}: LogEntry): void {
-  const {message, timestamp: _, logger: __, ...fields} = log;
+  const {message, timestamp: _, logger: __, stack: ___, ...fields} = log;
   const text = `kafkajs: ${message}`;
-  const isOrdinary = ORDINARY.test(`${message} ${String(fields['error'] ?? '')}`);
+  const isOrdinary = ATTEMPTS.includes(namespace) || ORDINARY.test(`${message} ${String(fields['error'] ?? '')}`);
   if (level === kafkajs.logLevel.ERROR && !isOrdinary) logger.warn(text, {namespace, ...fields});
   else if (level === kafkajs.logLevel.WARN && !isOrdinary) logger.info(text, {namespace, ...fields});
   else logger.debug(text, {namespace, ...fields});
