@@ -2,13 +2,16 @@ import {parseArgs} from 'node:util';
 import {Closer} from '../closing/closer.ts';
 import {loadConfig} from '../config/load.ts';
 import {messageOf} from '../core/errors.ts';
+import {NO_METRICS, SILENT_LOGGER} from '../core/telemetry.ts';
+import {openClusterSurgery} from '../log/kafka/cluster-surgery.ts';
 import {BUGS, FAILPOINTS, sabotage} from '../simulate/real/failpoints.ts';
 import type {RealPorts} from '../simulate/real/ground.ts';
 import {FAULTS, resultRow, runFaults, summaryLine} from '../simulate/real/run-faults.ts';
 import {EMBEDDED_FAULTS} from '../simulate/real/embedded-faults.ts';
 import {isExact} from '../simulate/real/fault.ts';
 import {openPlatform, type Platform} from './platform.ts';
-import {SYSTEM_CLOCK} from './system.ts';
+import {SYSTEM_CLOCK, SYSTEM_RNG} from './system.ts';
+import {kafkaOptions} from './wire-log.ts';
 import {startWorkers} from './workers.ts';
 
 const SEED_DEFAULT = 1;
@@ -23,6 +26,7 @@ const USAGE = `Injects faults into real processes on a real broker and the real 
 export const realPorts: RealPorts = {
   clock: SYSTEM_CLOCK,
   openGround: file => openPlatform(loadConfig({file, env: {}}), {role: 'faults'}),
+  openSurgery: file => openClusterSurgery(kafkaOptions(loadConfig({file, env: {}}), {clock: SYSTEM_CLOCK, rng: SYSTEM_RNG, logger: SILENT_LOGGER, metrics: NO_METRICS})),
 };
 
 /** `npm run faults`: the table on stdout, progress on stderr. @returns the exit code, 1 when something was not exact */

@@ -21,12 +21,20 @@ export class KafkaTopics {
   readonly #parts: KafkaTopicsParts;
   /** Facts of a topic that hold as long as it lives. Dropped when it is created. */
   readonly #known = new Map<string, TopicInfo>();
+  #creating: Promise<void> = Promise.resolve();
 
   constructor(parts: KafkaTopicsParts) {
     this.#parts = parts;
   }
 
-  async create(spec: TopicSpec): Promise<void> {
+  /** One at a time: the producer does not find the epochs topic while another creation is still making it. */
+  create(spec: TopicSpec): Promise<void> {
+    const created = this.#creating.then(() => this.#create(spec));
+    this.#creating = created.catch(() => undefined);
+    return created;
+  }
+
+  async #create(spec: TopicSpec): Promise<void> {
     checkTopicSpec(spec);
     const existing = await this.describe(spec.topic);
     if (existing !== undefined) return checkSameTopic(existing, spec);

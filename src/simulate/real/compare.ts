@@ -20,14 +20,14 @@ const ERRORS_MAX = 200;
 /** What is stored against what must be: facts as sets, slices to the last digit, windows, books, and the product's own audit. */
 export async function compare(
   ground: Ground,
-  {stream, answer, views, sql}: {readonly stream: Stream; readonly answer: Answer; readonly views: readonly ExperimentView[]; readonly sql: OwnSql},
+  {stream, answer, views, sql, gaps}: {readonly stream: Stream; readonly answer: Answer; readonly views: readonly ExperimentView[]; readonly sql: OwnSql; readonly gaps: ReadonlyMap<number, number>},
 ): Promise<Comparison> {
   const errors: string[] = [];
   const note = (error: string): void => void (errors.length < ERRORS_MAX && errors.push(error));
   const facts = await compareFacts(sql, {stream, answer, note});
   const slices = await compareSlices(ground, {stream, answer, views, note});
   const windows = await compareWindows(ground, {stream, answer, views, note});
-  await compareBooks(ground, {stream, answer, note});
+  await compareBooks(ground, {stream, answer, note, gaps});
   await compareDeadLetters(sql, {stream, answer, note});
   const audit = await runAudit({...ground, config: ground.closing, stream, slicesMax: null});
   for (const detail of audit.details) note(`audit: ${detail}`);
@@ -105,7 +105,7 @@ async function compareWindows(ground: Ground, {stream, answer, views, note}: Tas
 /** Within 1e-9, relative; sums near zero are judged against the size of what was summed. */
 const isNear = (a: number, b: number): boolean => Math.abs(a - b) <= 1e-9 * Math.max(1, Math.abs(a), Math.abs(b));
 
-async function compareBooks({warehouse, log}: Ground, {stream, answer, note}: Task): Promise<void> {
+async function compareBooks({warehouse, log}: Ground, {stream, answer, note, gaps}: Task & {gaps: ReadonlyMap<number, number>}): Promise<void> {
   const committed = await log.committed(stream.topic, workerGroup(stream.name));
   const epoch = (await log.describeTopic(stream.topic))?.logEpoch ?? 1;
   const through = committed.map((offset, partition) => ({logEpoch: epoch, partition, offset: offset ?? 0n}));
@@ -116,7 +116,8 @@ async function compareBooks({warehouse, log}: Ground, {stream, answer, note}: Ta
       const found = Number(row?.[name] ?? 0);
       if (found !== right[name]) note(`partition ${partition}: ${name} is ${found}, must be ${right[name]}`);
     }
-    if (Number(row?.gaps ?? 0) > 0) note(`partition ${partition}: ${row?.gaps} offsets have no arrivals row`);
+    const lost = gaps.get(partition) ?? 0;
+    if (Number(row?.gaps ?? 0) !== lost) note(`partition ${partition}: ${row?.gaps} offsets have no arrivals row, must be ${lost}`);
   }
 }
 

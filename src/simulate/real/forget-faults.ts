@@ -62,7 +62,7 @@ const forget: Fault = {
     await lab.drained(stream);
     const forgotten = new Map([[UNIT, through]]);
     const moreErrors = code === 0 && through > 0 ? [] : [`assay forget ended with ${code}: ${text.slice(0, 300)}`];
-    const before = await lab.settle(stream, make.records, forgotten);
+    const before = await lab.settle(stream, make.records, {forgotten});
     moreErrors.push(...before.errors.map(error => `before the replay: ${error}`));
     const left = await rowsLeft(lab, stream.name, through);
     for (const worker of workers) await worker.stop();
@@ -70,7 +70,7 @@ const forget: Fault = {
     const again = lab.worker(stream);
     await lab.drained(stream);
     await again.stop();
-    const settled = await lab.settle(stream, make.records, forgotten);
+    const settled = await lab.settle(stream, make.records, {forgotten});
     const back = await rowsLeft(lab, stream.name, through);
     if (left + back > 0) moreErrors.push(`${left} rows of the unit left, ${back} after the replay`);
     const control = await resurrect(lab, stream.name, settled.again);

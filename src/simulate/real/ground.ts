@@ -17,9 +17,19 @@ export type Ground = {
   close(): Promise<void>;
 };
 
+/** What operators and accidents do to a cluster. */
+export type Surgery = {
+  deleteBelow(topic: string, at: {readonly partition: number; readonly offset: bigint}): Promise<void>;
+  deleteTopic(topic: string): Promise<void>;
+  addPartitions(topic: string, partitions: number): Promise<void>;
+  /** One record that travels small and unpacks to `bytes`. */
+  appendBomb(topic: string, at: {readonly partition: number; readonly bytes: number; readonly timestamp: number; readonly headers: Readonly<Record<string, string>>}): Promise<void>;
+};
+
 /** Handed in by the composition root, which alone knows adapters and the configuration. */
 export type RealPorts = {
   readonly clock: Clock;
   /** Opens log and warehouse as the config file says. */
   openGround(configFile: string): Promise<Ground>;
+  openSurgery(configFile: string): Surgery;
 };

@@ -13,7 +13,7 @@ import {currentOf} from '../../experiment/state.ts';
 import type {PlannedFault} from './planned-fault.ts';
 import {type Comparison, compare} from './compare.ts';
 import {FaultProxy} from './fault-proxy.ts';
-import type {Ground, RealPorts} from './ground.ts';
+import type {Ground, RealPorts, Surgery} from './ground.ts';
 import {PAIRED, type Planned, SERIAL_HEADER, SPLIT} from './history.ts';
 import {type Entry, judgeHistory} from './oracle.ts';
 import {OwnSql} from './own-sql.ts';
@@ -40,6 +40,7 @@ type LabParts = {
   readonly proxy: FaultProxy;
   readonly sql: OwnSql;
   readonly ground: Ground;
+  readonly surgery: Surgery;
   readonly configFile: string;
 };
 
@@ -49,6 +50,7 @@ export class Lab {
   readonly proxy: FaultProxy;
   readonly sql: OwnSql;
   readonly ground: Ground;
+  readonly surgery: Surgery;
   readonly note: (line: string) => void;
   readonly #directory: string;
   readonly #engine: Proc;
@@ -61,6 +63,7 @@ export class Lab {
     this.proxy = parts.proxy;
     this.sql = parts.sql;
     this.ground = parts.ground;
+    this.surgery = parts.surgery;
     this.note = note;
     this.#directory = parts.directory;
     this.#engine = parts.engine;
@@ -80,8 +83,9 @@ export class Lab {
       return file;
     };
     const configFile = await write('tested.yaml', `http://127.0.0.1:${proxy.port}`, 4_000);
-    const ground = await ports.openGround(await write('checker.yaml', url, 120_000));
-    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, configFile}, note);
+    const checker = await write('checker.yaml', url, 120_000);
+    const ground = await ports.openGround(checker);
+    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, surgery: ports.openSurgery(checker), configFile}, note);
   }
 
   startProc(name: string, file: string, args: readonly string[]): Proc {
@@ -209,17 +213,18 @@ export class Lab {
   }
 
   /** Closes and revises everything, then compares all that is stored with what the log's history says. */
-  async settle(stream: Stream, planned: readonly Planned[], forgotten: ReadonlyMap<string, number> = new Map()): Promise<Settled> {
+  async settle(stream: Stream, planned: readonly Planned[], given: SettleOptions = {}): Promise<Settled> {
     const {ground, sql} = this;
+    const {forgotten = new Map<string, number>(), gaps = new Map<number, number>()} = given;
     const closer = new Closer({...ground, config: ground.closing});
     await closer.closeAll(stream);
-    const {entries, missing} = await readEntries(ground, stream, planned);
+    const {entries, missing} = given.read ?? (await readEntries(ground, stream, planned));
     await ground.registry.caughtUp();
     const views = newestViews(ground, stream);
     const answer = judgeHistory({entries, views, sliceMs: stream.sliceMs, latenessMs: stream.latenessMs, maxAgeMs: stream.maxAgeMs, forgotten});
-    const comparison = await compare(ground, {stream, answer, views, sql});
+    const comparison = await compare(ground, {stream, answer, views, sql, gaps});
     const errors = missing > 0 ? [`${missing} records that the log had taken are not in it`, ...comparison.errors] : [...comparison.errors];
-    return {...comparison, errors, records: entries.length, late: answer.late, again: () => compare(ground, {stream, answer, views, sql})};
+    return {...comparison, errors, records: entries.length, late: answer.late, again: () => compare(ground, {stream, answer, views, sql, gaps})};
   }
 
   async close(): Promise<void> {
@@ -234,6 +239,14 @@ export class Lab {
     await rm(this.#directory, {recursive: true, force: true});
   }
 }
+
+export type SettleOptions = {
+  readonly forgotten?: ReadonlyMap<string, number>;
+  /** The history, where the log does not hold it all any more. */
+  readonly read?: {readonly entries: readonly Entry[]; readonly missing: number};
+  /** Offsets by partition that the log lost unread, which the ledger must show. */
+  readonly gaps?: ReadonlyMap<number, number>;
+};
 
 export type Settled = Comparison & {
   readonly records: number;

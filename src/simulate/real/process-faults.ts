@@ -117,7 +117,8 @@ const zombie: Fault = {
     const workers = [lab.worker(stream), lab.worker(stream)];
     const rounds = isLong ? 10 : 2;
     const frozenMs = 3 * SESSION_MS;
-    const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / ((rounds * (frozenMs + 6_000)) / 1000)});
+    const woken = new AbortController();
+    const produced = trickle(lab, {stream, planned}, woken.signal);
     const errors: string[] = [];
     const backMs: number[] = [];
     await until('both workers to have partitions', 60_000, async () => (await membersOf(lab, stream)) > 0);
@@ -133,6 +134,7 @@ const zombie: Fault = {
       backMs.push(ms);
       if (!worker.isRunning) workers[victim] = lab.worker(stream);
     }
+    woken.abort();
     await produced;
     await lab.drained(stream);
     for (const worker of workers) await worker.stop();
@@ -141,6 +143,17 @@ const zombie: Fault = {
     return verdictOf(settled, {times: rounds, control, moreErrors: errors, figures: `back within ${(Math.max(...backMs) / 1000).toFixed(1)} s`});
   },
 };
+
+/** A few records at a time for as long as it matters, so that whoever comes back finds something to read; then the rest. */
+async function trickle(lab: Lab, {stream, planned}: Prepared, signal: AbortSignal): Promise<void> {
+  const few = 25;
+  let at = 0;
+  for (; !signal.aborted && at < planned.length; at += few) {
+    await lab.produce(stream, planned.slice(at, at + few));
+    await sleep(100);
+  }
+  await lab.produce(stream, planned.slice(at));
+}
 
 /** Consumes again within 30 s of waking, or is gone within 10 s. */
 async function recovered(worker: Proc, now: () => number): Promise<{code: 'consumes' | 'ended' | 'silent'; ms: number}> {
