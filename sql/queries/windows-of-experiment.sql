@@ -1,4 +1,4 @@
--- window_end in (from, to], dimension rows left out.
+-- window_end in (from, to]; dimension '' stands for the totals.
 SELECT
   stream,
   experiment,
@@ -19,5 +19,5 @@ SELECT
   status,
   revision
 FROM windows_between(size_s = {size_s:UInt32}, slide_s = {slide_s:UInt32}, from_ms = {from_ms:Int64}, to_ms = {to_ms:Int64}) AS w
-WHERE stream = {stream:String} AND experiment = {experiment:String} AND dimension = ''
+WHERE stream = {stream:String} AND experiment = {experiment:String} AND dimension = {dimension:String} AND dimension_value = {dimension_value:String}
 ORDER BY window_end, phase, variant, metric;

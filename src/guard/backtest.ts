@@ -21,7 +21,7 @@ export type Episode = {
 const PIECE_MS = 6 * 3_600_000;
 
 /** When rules on windows would have fired over stored slices. Nothing is stored and nobody is told. */
-export async function backtest(span: Omit<Span, 'verdicts' | 'drifts'>): Promise<Episode[]> {
+export async function backtest(span: Omit<Span, 'verdicts' | 'drifts' | 'from'> & {readonly from: EpochMs}): Promise<Episode[]> {
   const unfit = span.rules.filter(rule => !WINDOW_KINDS.includes(rule.kind));
   if (unfit.length > 0) {
     throw new AssayError('ASSAY_USAGE', `${unfit.map(({name, kind}) => `${name} (${kind})`).join(', ')} cannot be backtested: only rules on windows can (${WINDOW_KINDS.join(', ')})`);

@@ -15,8 +15,8 @@ export type Span = {
   /** Experiments that '*' stands for. */
   readonly experiments: readonly string[];
   readonly rules: readonly Rule[];
-  /** Every time in (from, to] at which a rule is due is judged, in order. */
-  readonly from: EpochMs;
+  /** Every time in (from, to] at which a rule is due is judged, in order; null for each rule's newest alone. */
+  readonly from: EpochMs | null;
   readonly to: EpochMs;
   readonly verdicts: readonly Verdict[];
   readonly expected?: readonly ExpectedData[];
@@ -64,7 +64,8 @@ function timesOf(rule: Rule, {from, to, slideMs}: Span): EpochMs[] {
   if (!WINDOW_KINDS.includes(rule.kind) && rule.kind !== 'drift') return [to];
   const everyMs = stepMs(rule, slideMs);
   const times: EpochMs[] = [];
-  for (let at = (Math.floor(from / everyMs) + 1) * everyMs; at <= to; at += everyMs) times.push(epochMs(at));
+  const after = from ?? Math.max(0, to - everyMs);
+  for (let at = (Math.floor(after / everyMs) + 1) * everyMs; at <= to; at += everyMs) times.push(epochMs(at));
   return times;
 }
 

@@ -1,4 +1,4 @@
-import {type EpochMs, epochMs} from '../core/units.ts';
+import type {EpochMs} from '../core/units.ts';
 import type {AlertRow, OutboxStore, VerdictStore} from '../warehouse/warehouse.ts';
 import type {AlertTransition} from './alert-state.ts';
 import {alertKey, judgeSpan, type Span} from './judge-span.ts';
@@ -20,17 +20,11 @@ export type RunRulesRequest = Omit<Span, 'from' | 'to' | 'verdicts' | 'warehouse
  * caller's outbox knows the alert by its id and state.
  */
 export async function runRules(request: RunRulesRequest): Promise<AlertTransition[]> {
-  const {warehouse, stream, rules, at, slideMs} = request;
+  const {warehouse, stream, rules, at} = request;
   const memory = new Map((await warehouse.latestAlerts(stream)).map(row => [alertKey(row), row]));
   const needsVerdicts = rules.some(rule => !WINDOW_KINDS.includes(rule.kind) && rule.kind !== 'drift');
   const verdicts = needsVerdicts ? await warehouse.latestVerdicts(stream, null) : [];
-  // A slow rule is due within its step before now; one look without `since` judges each rule once.
-  const to = at;
-  const transitions: AlertTransition[] = [];
-  for (const rule of rules) {
-    const from = request.since ?? epochMs(Math.max(0, at - (rule.everyMs ?? (rule.kind === 'dynamic' || rule.kind === 'drift' ? rule.windowMs : slideMs))));
-    transitions.push(...(await judgeSpan({...request, rules: [rule], verdicts, from, to}, memory)));
-  }
+  const transitions = await judgeSpan({...request, verdicts, from: request.since ?? null, to: at}, memory);
   const shown = await Promise.all(transitions.map(one => withSnapshot(one, request.snapshot)));
   if (shown.length > 0) await warehouse.insertAlerts(shown.map(({row}) => row));
   return shown;

@@ -291,7 +291,7 @@ export interface ReadStore {
    * come as text, others as numbers.
    */
   query(sql: string, options?: ReadQueryOptions): Promise<Record<string, unknown>[]>;
-  /** Windows of one experiment with window_end in (from, to], dimension rows left out. */
+  /** Windows of one experiment with window_end in (from, to]. */
   windows(request: {
     readonly stream: string;
     readonly experiment: string;
@@ -299,6 +299,8 @@ export interface ReadStore {
     readonly slideMs: number;
     readonly from: EpochMs;
     readonly to: EpochMs;
+    /** The rows of one value of an attribute that the metric keeps slices by, in place of the totals. */
+    readonly dimension?: {readonly name: string; readonly value: string};
   }): Promise<WindowRow[]>;
   deadLetters(filter: {readonly stream: string | null; readonly code: string | null; readonly limit: number}): Promise<StoredDeadLetter[]>;
 }

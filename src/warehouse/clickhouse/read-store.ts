@@ -51,6 +51,8 @@ export class ClickHouseReadStore implements ReadStore {
       slide_s: request.slideMs / 1000,
       from_ms: request.from,
       to_ms: request.to,
+      dimension: request.dimension?.name ?? '',
+      dimension_value: request.dimension?.value ?? '',
     });
     return rows.map(toWindow);
   }

@@ -66,8 +66,8 @@ export class MemoryRead implements ReadStore, ExportStore {
       .slice(0, filter.limit);
   }
 
-  /** Closed slices up to `lastClosed`, provisional ones after it; dimension rows left out. */
-  async #parts({stream, experiment}: Request, lastClosed: number): Promise<Part[]> {
+  /** Closed slices up to `lastClosed`, provisional ones after it; the totals, or one dimension's value. */
+  async #parts({stream, experiment, dimension: wanted}: Request, lastClosed: number): Promise<Part[]> {
     const closed = (await this.#closing.closedSlices(stream, experiment)).map(row => ({
       ...row,
       sum: unquantise(row.sumQ, row.scale),
@@ -76,7 +76,7 @@ export class MemoryRead implements ReadStore, ExportStore {
     const open = [...this.#state.stream(stream).provisional.values()]
       .filter(row => row.experiment === experiment && row.sliceStart > lastClosed)
       .map(row => ({...row, sumSquares: row.m2 + (row.sum * row.sum) / row.n}));
-    return [...closed, ...open].filter(({n, dimension}) => n > 0 && dimension === '');
+    return [...closed, ...open].filter(({n, dimension, dimensionValue}) => n > 0 && dimension === (wanted?.name ?? '') && dimensionValue === (wanted?.value ?? ''));
   }
 }
 
