@@ -57,9 +57,9 @@ describe.skipIf(!hasData)(`arena-hard-v01-tokens: output tokens of three LLMs on
     tokens.set(model, (tokens.get(model) ?? new Map<string, number>()).set(question, Number(count)));
   }
 
-  test.each(expected.pairs.map((pair: {control: string; treatment: string}) => [`${pair.control} → ${pair.treatment}`, pair] as const))(
-    '%s',
-    (_title: string, pair: {control: string; treatment: string; paired_t: Record<string, number>; wilcoxon: Record<string, number>; welch: Welch}) => {
+  test.each(expected.pairs.map((pair: {control: string; treatment: string}) => ({...pair, title: `${pair.control} → ${pair.treatment}`})))(
+    '$title',
+    (pair: {control: string; treatment: string; paired_t: Record<string, number>; wilcoxon: Record<string, number>; welch: Welch}) => {
       const [control, treatment] = [tokens.get(pair.control), tokens.get(pair.treatment)] as [Map<string, number>, Map<string, number>];
       const prompts = [...control.keys()];
       const b = prompts.map(prompt => control.get(prompt) as number);
@@ -92,9 +92,9 @@ describe.skipIf(!hasData)(`azure-llm-2023: requests of two services over an hour
   const requests = hasData ? [...ofService('conv'), ...ofService('code')] : [];
   const measures = {ContextTokens: (r: Request) => r.context, GeneratedTokens: (r: Request) => r.generated};
 
-  test.each(expected.aa.map((split: {salt: string}) => [split.salt, split] as const))(
-    'A/A %s: the split and both metrics agree, and nothing is claimed',
-    (salt: string, split: {srm: {counts: number[]; p: number}; by_metric: Record<string, Welch>}) => {
+  test.each(expected.aa.map((split: {salt: string}) => split))(
+    'A/A $salt: the split and both metrics agree, and nothing is claimed',
+    ({salt, ...split}: {salt: string; srm: {counts: number[]; p: number}; by_metric: Record<string, Welch>}) => {
       const isTreatment = (id: string): boolean => createHash('sha256').update(`${salt}:${id}`).digest().readUInt32BE(0) % 10_000 < 5_000;
       const [treatment, control] = [requests.filter(r => isTreatment(r.id)), requests.filter(r => !isTreatment(r.id))];
       const observed = [control.length, treatment.length];

@@ -40,7 +40,7 @@ async function runDemo(invocation: Invocation): Promise<number> {
   const base = await invocation.platform();
   const secret = demoSecret(base.config.text('data'));
   const receiver = await openWebhookReceiver({secret, clock: base.clock});
-  const webhook = {name: 'demo-receiver', url: receiver.url, secrets: [secret], events: ['decision_changed', 'digest', 'alert'] as const, allow: [`127.0.0.1:${receiver.port}`]};
+  const webhook = {name: 'demo-receiver', kind: 'generic' as const, language: 'en' as const, url: receiver.url, secrets: [secret], events: ['decision_changed', 'digest', 'alert'] as const, allow: [`127.0.0.1:${receiver.port}`]};
   const platform: Platform = {...base, config: base.config.with({}, [webhook])};
   const stop = new AbortController();
   io.signal.addEventListener('abort', () => stop.abort(), {once: true});
@@ -160,7 +160,7 @@ function summaryText(result: Result, {audit, received}: {audit: AuditReport; rec
 async function serveUntilStopped(platform: Platform, {invocation, signal}: {invocation: Invocation; signal: AbortSignal}): Promise<void> {
   const {io, config} = invocation;
   const server = await startHttp({...platform, config});
-  io.err(`assay: serving on ${server.url}; stop with Ctrl-C\n`);
+  io.err(`assay: serving on ${server.url}${server.sqlUrl === null ? '' : `, SQL on ${server.sqlUrl}`}; stop with Ctrl-C\n`);
   await new Promise<void>(resolve => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), {once: true});
