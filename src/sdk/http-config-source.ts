@@ -73,8 +73,11 @@ export class HttpConfigSource implements ConfigSource {
   async #ask(): Promise<SdkConfig | undefined> {
     const {url, apiKey, limits, fetch: get = fetch} = this.#options;
     const address = new URL('/v1/config', url);
-    address.searchParams.set('revision', this.#holder.config.revision);
-    address.searchParams.set('wait_ms', String(limits.configWaitMs));
+    // Without a revision the answer comes at once, also that there is no experiment yet.
+    if (this.#holder.config !== EMPTY_CONFIG) {
+      address.searchParams.set('revision', this.#holder.config.revision);
+      address.searchParams.set('wait_ms', String(limits.configWaitMs));
+    }
     const response = await get(address, {
       headers: bearer(apiKey),
       signal: AbortSignal.any([this.#abort.signal, AbortSignal.timeout(limits.configWaitMs + limits.requestMsMax)]),

@@ -84,6 +84,17 @@ describe('configuration', () => {
     expect(tracker.isConfigAway).toBe(false);
   });
 
+  test('a server without any experiment is an answer, and the first experiment arrives', async () => {
+    await registry.publish({stream: LIVE_STREAM, definition: {...definitionOf(YAML), lifecycle: 'concluded'}, author: 'a', reason: 'r'});
+    await registry.publish({stream: LIVE_STREAM, definition: {...definitionOf(YAML), lifecycle: 'archived'}, author: 'a', reason: 'r'});
+    tracker = openTracker({http: {url: await listen()}});
+    expect(await tracker.ready()).toBe(true);
+    const changed = nextConfig(tracker);
+    await registry.publish({stream: LIVE_STREAM, definition: definitionOf(YAML.replace('experiment: e', 'experiment: f')), author: 'a', reason: 'r'});
+    await changed;
+    expect(tracker.assign('f', {unitId: 'u'}).reason).toBe('assigned');
+  });
+
   test('nobody there at the start: fallbacks are served, nothing throws', async () => {
     tracker = openTracker({http: {url: 'http://127.0.0.1:9'}, fallbacks: {e: 'v1'}});
     expect(tracker.expose('e', {unitId: 'u'}).variant).toBe('v1');
