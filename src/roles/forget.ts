@@ -33,12 +33,26 @@ const POLL_MS = 200;
 export async function forgetUnit({log, warehouse, clock}: Pick<Platform, 'log' | 'warehouse' | 'clock'>, request: ForgetRequest): Promise<ForgetReport> {
   const {stream, unitId, logKey, reason, signal} = request;
   await caughtUp({log, clock}, request);
-  const tombstone = await warehouse.writeTombstone({stream: stream.name, unitId, reason});
+  const tombstone = await retried(() => warehouse.writeTombstone({stream: stream.name, unitId, reason}), {clock, request});
   if (tombstone === null) return {stream: stream.name, forgotten_through: null, events: 0};
   // Erased too early, a later copy of a forgotten event would be the first one for a worker that does not know yet.
   await clock.sleep(2 * WORKER_LIMITS.tombstonesEveryMs, signal);
-  await warehouse.eraseUnit({stream: stream.name, unitId, logKey, forgottenTs: tombstone.forgottenTs});
+  await retried(() => warehouse.eraseUnit({stream: stream.name, unitId, logKey, forgottenTs: tombstone.forgottenTs}), {clock, request});
   return {stream: stream.name, forgotten_through: new Date(tombstone.forgottenTs).toISOString(), events: tombstone.events};
+}
+
+/** A warehouse that is slow or away for a moment; everything here may be done twice. */
+async function retried<T>(work: () => Promise<T>, {clock, request: {signal, waitMs}}: {readonly clock: Platform['clock']; readonly request: ForgetRequest}): Promise<T> {
+  const startedAt = clock.now();
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isWorthIt = error instanceof AssayError && error.kind === 'retry' && !signal.aborted && clock.now() - startedAt < waitMs;
+      if (!isWorthIt) throw error;
+      await clock.sleep(POLL_MS, signal);
+    }
+  }
 }
 
 async function caughtUp({log, clock}: Pick<Platform, 'log' | 'clock'>, {stream, signal, waitMs}: ForgetRequest): Promise<void> {

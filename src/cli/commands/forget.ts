@@ -31,6 +31,7 @@ export const forgetCommand: Command = {
     const events = reports.reduce((sum, report) => sum + report.events, 0);
     if (options['json'] === true) io.out(`${JSON.stringify({unit_id: unitId, events, streams: reports})}\n`);
     else {
+      if (reports.length === 0) io.out('there is no stream yet, so there is nothing to forget\n');
       for (const report of reports) {
         const through = report.forgotten_through === null ? 'nothing ever arrived' : `${report.events} events that arrived through ${report.forgotten_through} erased`;
         io.out(`stream ${report.stream}: ${through}\n`);

@@ -63,6 +63,7 @@ const forget: Fault = {
     const forgotten = new Map([[UNIT, through]]);
     const moreErrors = code === 0 && through > 0 ? [] : [`assay forget ended with ${code}: ${text.slice(0, 300)}`];
     const before = await lab.settle(stream, make.records, {forgotten});
+    for (const error of moreErrors) lab.note(`  forget: ${error}`);
     moreErrors.push(...before.errors.map(error => `before the replay: ${error}`));
     const left = await rowsLeft(lab, stream.name, through);
     for (const worker of workers) await worker.stop();
