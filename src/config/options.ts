@@ -76,5 +76,7 @@ export const OPTIONS: readonly Option[] = [
   option('export.s3_secret_key', {kind: 'text', default: '', secret: true, describe: 'secret key for s3:// exports'}),
   option('privacy.hash_unit_ids', {kind: 'switch', default: false, describe: 'store a keyed hash of each unit id instead of the id; set it before the first event and never change it'}),
   option('privacy.hash_key', {kind: 'text', default: '', secret: true, describe: 'key of that hash, the same for every worker'}),
+  option('observe.host', {kind: 'text', default: '127.0.0.1', describe: 'address that metrics and probes of a process are served on'}),
+  option('observe.port', {kind: 'integer', default: 0, min: 0, max: 65_535, flag: 'observe-port', describe: 'port of /metrics, /healthz and /readyz of any role; 0 for none'}),
   option('observe.log_level', {kind: 'choice', choices: ['debug', 'info', 'warn', 'error', 'silent'], default: 'warn', flag: 'log-level', describe: 'log level (to stderr)'}),
 ];

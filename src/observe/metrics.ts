@@ -1,5 +1,6 @@
 import {Counter, collectDefaultMetrics, Gauge, Histogram, Registry} from 'prom-client';
 import type {Labels, Metrics} from '../core/telemetry.ts';
+import {METRIC_CATALOGUE} from './metric-catalogue.ts';
 
 /** Metrics kept in this process and shown at `/metrics`. */
 export type ShownMetrics = Metrics & {
@@ -14,7 +15,9 @@ type Instrument = Counter | Gauge | Histogram;
 
 const SECONDS_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** One registry per process; instruments appear on first use, named by the template of docs/GLOSSARY. */
+const ROW_BY_NAME = new Map(METRIC_CATALOGUE.map(row => [row.name, row]));
+
+/** One registry per process; instruments appear on first use, with the text and labels of the catalogue. */
 export function openMetrics(withDefaults = true): ShownMetrics {
   const registry = new Registry();
   if (withDefaults) collectDefaultMetrics({register: registry});
@@ -23,11 +26,11 @@ export function openMetrics(withDefaults = true): ShownMetrics {
   const get = <T extends Instrument>(name: string, labels: Labels | undefined, make: (labelNames: string[]) => T): T => {
     const known = byName.get(name);
     if (known !== undefined) return known as T;
-    const made = make(Object.keys(labels ?? {}));
+    const made = make([...(ROW_BY_NAME.get(name)?.labels ?? Object.keys(labels ?? {}))]);
     byName.set(name, made);
     return made;
   };
-  const help = (name: string): string => name.replace(/^assay_/, '').replaceAll('_', ' ');
+  const help = (name: string): string => ROW_BY_NAME.get(name)?.help ?? name;
 
   return {
     count: (name, by = 1, labels) => {

@@ -1,14 +1,10 @@
-import {readFileSync} from 'node:fs';
-import {parse} from 'yaml';
 import {Closer} from '../closing/closer.ts';
 import {AssayError, messageOf} from '../core/errors.ts';
 import type {Stream} from '../core/streams.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
-import {parseRules} from '../guard/parse-rules.ts';
-import {type Rule, rulesOfGuards} from '../guard/rules.ts';
 import {runGuards} from '../guard/run-guards.ts';
-import {runRules} from '../guard/run-rules.ts';
+import {Alerts} from './alerts.ts';
 import {analyzeAndStore, AUDIT_SLICES, auditState, auditStream, newestCut} from './analysis.ts';
 import {currentViews} from './closing-config.ts';
 import type {Notifications} from './notifications.ts';
@@ -26,7 +22,7 @@ export class Jobs {
   readonly #platform: Platform;
   readonly #notifications: Notifications;
   readonly #closer: Closer;
-  readonly #rules: readonly Rule[];
+  readonly #alerts: Alerts;
   readonly #audits = new Map<string, Verdict['audit']>();
   readonly #analysedCuts = new Map<string, EpochMs>();
 
@@ -39,7 +35,7 @@ export class Jobs {
       closeEveryMs: config.number('closing.every_ms'),
       reviseEveryMs: config.number('closing.revise_every_ms'),
     });
-    this.#rules = loadRules(config.text('rules.file'));
+    this.#alerts = new Alerts(platform, notifications);
   }
 
   get closer(): Closer {
@@ -57,7 +53,7 @@ export class Jobs {
       this.#closer.run(stop.signal),
       this.#loop('audit', config.number('audit.every_ms'), stop.signal, stream => this.#audit(stream)),
       this.#loop('analysis', config.number('analysis.every_ms'), stop.signal, stream => this.#analyse(stream)),
-      this.#loop('alerts', config.number('closing.every_ms') * 5, stop.signal, stream => this.#alert(stream)),
+      this.#loop('alerts', config.number('closing.every_ms') * 5, stop.signal, stream => this.#alerts.look(stream)),
       this.#loop('guards', GUARD_EVERY_MS, stop.signal, stream => this.#guard(stream)),
       this.#notifications.run(stop.signal),
     ];
@@ -82,8 +78,11 @@ export class Jobs {
       await clock.sleep(everyMs, signal);
       for (const stream of closing.streams()) {
         if (signal.aborted) return;
+        const startedAt = clock.now();
         try {
           await work(stream);
+          metrics.observe('assay_jobs_round_seconds', (clock.now() - startedAt) / 1000, {job: name});
+          metrics.gauge('assay_jobs_success_timestamp_seconds', clock.now() / 1000, {job: name});
         } catch (error) {
           metrics.count('assay_jobs_failures_total', 1, {job: name});
           if (!(error instanceof AssayError) || error.kind === 'fatal') throw error;
@@ -120,28 +119,5 @@ export class Jobs {
     if (stream.kind !== 'live') return;
     const {clock} = this.#platform;
     await runGuards(this.#platform, {stream: stream.name, sliceMs: stream.sliceMs, now: clock.now()});
-  }
-
-  async #alert(stream: Stream): Promise<void> {
-    const {registry, warehouse} = this.#platform;
-    const views = currentViews(registry, stream.name);
-    const rules = [...this.#rules, ...views.flatMap(rulesOfGuards)];
-    if (rules.length === 0) return;
-    const at = await newestCut(this.#platform, stream);
-    if (at === null) return;
-    const experiments = views.map(view => view.experiment);
-    const transitions = await runRules({warehouse, stream: stream.name, slideMs: stream.sliceMs, experiments, rules, at});
-    await this.#notifications.alertsChanged(transitions);
-  }
-}
-
-/** @throws AssayError ASSAY_CONFIG_INVALID naming the file and every problem. */
-function loadRules(file: string): readonly Rule[] {
-  if (file === '') return [];
-  try {
-    return parseRules(parse(readFileSync(file, 'utf8')));
-  } catch (error) {
-    if (error instanceof AssayError) throw error;
-    throw new AssayError('ASSAY_CONFIG_INVALID', `the rules file ${file} cannot be read (${messageOf(error)}); give a YAML file with --rules`, {cause: error});
   }
 }

@@ -42,6 +42,7 @@ export type Platform = {
 export async function openPlatform(config: Config, {role}: {readonly role: string}): Promise<Platform> {
   const logger = openLogger(config.text('observe.log_level'), {role});
   const metrics = openMetrics();
+  metrics.gauge('assay_build_info', 1, {version: VERSION, role});
   const ports = {clock: SYSTEM_CLOCK, rng: SYSTEM_RNG, logger, metrics};
   const opened: {close(): Promise<void>}[] = [];
   const closeAll = async (): Promise<void> => {

@@ -3,6 +3,7 @@ import {AssayError, messageOf} from '../../core/errors.ts';
 import {LIVE_STREAM} from '../../core/streams.ts';
 import {seedExperiments} from '../../experiment/seed.ts';
 import {startHttp} from '../../roles/http.ts';
+import {openProbes} from '../../roles/probes.ts';
 import {Jobs} from '../../roles/jobs.ts';
 import {openNotifications} from '../../roles/notifications.ts';
 import type {Platform} from '../../roles/platform.ts';
@@ -54,6 +55,11 @@ async function runRoles({platform: open, io, config}: Invocation, parts: readonl
       const server = await startHttp(platform, () => unready.flatMap(ask => ask()));
       closers.push(() => server.close());
       io.err(`assay: serving on ${server.url}\n${server.sqlUrl === null ? '' : `assay: SQL on ${server.sqlUrl}\n`}`);
+    }
+    const probes = await openProbes(platform, () => unready.flatMap(ask => ask()));
+    if (probes !== null) {
+      closers.push(() => probes.close());
+      io.err(`assay: metrics on ${probes.url}/metrics\n`);
     }
     io.err(`assay: ${parts.join(', ')} running; stop with Ctrl-C\n`);
     await Promise.race(ends);

@@ -30,7 +30,7 @@ export async function withMigrationLock<Result>(
   }
 }
 
-const LOCK_TABLE = `
+export const LOCK_TABLE = `
   CREATE TABLE IF NOT EXISTS migration_lock (
     holder String,
     step LowCardinality(String) COMMENT 'choosing | waiting | released',

@@ -84,7 +84,7 @@ export function rerunnable(statement: string): string {
 
 const CREATED: ReadonlySet<string> = new Set(['TABLE', 'FUNCTION', 'DATABASE', 'DICTIONARY']);
 
-const VERSION_TABLE = `
+export const VERSION_TABLE = `
   CREATE TABLE IF NOT EXISTS schema_migrations (
     version UInt32,
     name String,

@@ -1,0 +1,275 @@
+-- The tables of Assay for a ClickHouse cluster of one shard and several replicas, to be run once before the
+-- first start (docs/OPERATIONS.md, "A ClickHouse cluster"). Written from sql/migrations; a test compares.
+-- Views, and tables of later versions, are made by Assay itself; the database replicates them.
+--
+--   clickhouse-client --queries-file replicated.sql
+CREATE DATABASE IF NOT EXISTS assay ENGINE = Replicated('/clickhouse/databases/assay', '{shard}', '{replica}');
+
+CREATE TABLE IF NOT EXISTS assay.schema_migrations (
+    version UInt32,
+    name String,
+    checksum String,
+    applied_at DateTime64(3, 'UTC') DEFAULT now64(3)
+  ) ENGINE = ReplicatedReplacingMergeTree ORDER BY version
+  SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.migration_lock (
+    holder String,
+    step LowCardinality(String) COMMENT 'choosing | waiting | released',
+    number UInt64,
+    at DateTime64(3, 'UTC') DEFAULT now64(3)
+  ) ENGINE = ReplicatedMergeTree ORDER BY at
+  TTL toDateTime(at) + INTERVAL 1 DAY;
+
+CREATE TABLE IF NOT EXISTS assay.exposures (
+  stream LowCardinality(String) COMMENT 'stream the event came from; streams never mix',
+  event_id FixedString(16) COMMENT 'UUIDv7, bytes',
+  unit_id String COMMENT 'what is randomised',
+  experiment LowCardinality(String),
+  variant LowCardinality(String),
+  phase UInt32 COMMENT 'stretch of unchanged split the exposure was made in',
+  event_ts DateTime64(3, 'UTC') COMMENT 'when the unit met its variant',
+  config_version UInt32,
+  reason LowCardinality(String) COMMENT 'assigned | override | fallback; only assigned counts',
+  item_id Nullable(String),
+  session_id Nullable(String),
+  sample_rate Float64,
+  trace_id String,
+  attributes Map(LowCardinality(String), String),
+  append_ts DateTime64(3, 'UTC') COMMENT 'timestamp of the record in the log',
+  arrival_ts DateTime64(3, 'UTC') COMMENT 'running maximum of append_ts in the partition',
+  log_epoch UInt16,
+  partition UInt16,
+  offset UInt64,
+  version UInt128 COMMENT 'bitNot of (arrival_ts, log_epoch, partition, offset): the earliest copy wins',
+  INDEX arrival_range arrival_ts TYPE minmax GRANULARITY 4
+) ENGINE = ReplicatedReplacingMergeTree(version)
+PARTITION BY (stream, toYYYYMM(fromUnixTimestamp64Milli(toInt64(reinterpretAsUInt64(reverse(substring(event_id, 1, 6)))), 'UTC')))
+ORDER BY (stream, unit_id, event_id)
+SETTINGS index_granularity = 512, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.outcomes (
+  stream LowCardinality(String) COMMENT 'stream the event came from; streams never mix',
+  event_id FixedString(16) COMMENT 'UUIDv7, bytes',
+  unit_id String,
+  event_ts DateTime64(3, 'UTC') COMMENT 'when the outcome was measured',
+  item_id Nullable(String) COMMENT 'the item both variants answered',
+  variant_hint Map(LowCardinality(String), LowCardinality(String)) COMMENT 'experiment to variant, when the caller knew it',
+  measures Map(LowCardinality(String), Float64),
+  status LowCardinality(String) COMMENT 'ok | client_error | server_error | timeout',
+  sample_rate Float64,
+  trace_id String,
+  attributes Map(LowCardinality(String), String),
+  append_ts DateTime64(3, 'UTC'),
+  arrival_ts DateTime64(3, 'UTC'),
+  log_epoch UInt16,
+  partition UInt16,
+  offset UInt64,
+  version UInt128,
+  INDEX event_range event_ts TYPE minmax GRANULARITY 1,
+  INDEX arrival_range arrival_ts TYPE minmax GRANULARITY 1
+) ENGINE = ReplicatedReplacingMergeTree(version)
+PARTITION BY (stream, toYYYYMM(fromUnixTimestamp64Milli(toInt64(reinterpretAsUInt64(reverse(substring(event_id, 1, 6)))), 'UTC')))
+ORDER BY (stream, intDiv(reinterpretAsUInt64(reverse(substring(event_id, 1, 6))), 3600000), unit_id, event_id)
+SETTINGS index_granularity = 2048, fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.arrivals (
+  stream LowCardinality(String),
+  log_epoch UInt16,
+  partition UInt16,
+  offset UInt64,
+  kind LowCardinality(String) COMMENT 'exposure | outcome | tick | dead_letter | forgotten',
+  append_ts DateTime64(3, 'UTC'),
+  arrival_ts DateTime64(3, 'UTC'),
+  id_hash UInt64 COMMENT 'xxh64 of (kind, unit_id, event_id); 0 for ticks and dead letters',
+  payload_hash UInt64 COMMENT 'xxh64 of the record',
+  code LowCardinality(String) COMMENT 'dead-letter code, otherwise empty'
+) ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY stream
+ORDER BY (stream, log_epoch, partition, offset)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.dead_letters (
+  stream LowCardinality(String),
+  log_epoch UInt16,
+  partition UInt16,
+  offset UInt64,
+  last_offset UInt64 COMMENT 'of a range that could not be read at all',
+  code LowCardinality(String),
+  message String,
+  key Nullable(String),
+  value String COMMENT 'the record as it came, bytes',
+  append_ts DateTime64(3, 'UTC'),
+  arrival_ts DateTime64(3, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY stream
+ORDER BY (stream, log_epoch, partition, offset)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.tombstones (
+  stream LowCardinality(String),
+  unit_id String,
+  arrival_ts DateTime64(3, 'UTC') COMMENT 'covers the unit''s events that arrived up to here',
+  reason String
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (stream, unit_id, arrival_ts)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.provisional_slices (
+  stream LowCardinality(String),
+  experiment LowCardinality(String),
+  slice_start DateTime64(3, 'UTC'),
+  phase UInt32,
+  variant LowCardinality(String),
+  metric LowCardinality(String),
+  dimension LowCardinality(String),
+  dimension_value String,
+  log_epoch UInt16,
+  partition UInt16,
+  last_offset UInt64 COMMENT 'outcomes of the partition up to here are in it; the highest wins',
+  n UInt64,
+  sum Float64,
+  m2 Float64 COMMENT 'sum of squared deviations from the mean',
+  min Float64,
+  max Float64,
+  denominator_sum Float64,
+  histogram Map(Int16, UInt64) COMMENT 'bucket to count, edges 1.02^k'
+) ENGINE = ReplicatedReplacingMergeTree(last_offset)
+PARTITION BY stream
+ORDER BY (stream, experiment, slice_start, phase, variant, metric, dimension, dimension_value, log_epoch, partition);
+
+CREATE TABLE IF NOT EXISTS assay.slices (
+  stream LowCardinality(String),
+  experiment LowCardinality(String),
+  slice_start DateTime64(3, 'UTC'),
+  slice_end DateTime64(3, 'UTC'),
+  phase UInt32,
+  variant LowCardinality(String),
+  metric LowCardinality(String),
+  dimension LowCardinality(String) COMMENT 'empty for all outcomes together',
+  dimension_value String,
+  cut_ts DateTime64(3, 'UTC') COMMENT 'facts with arrival_ts up to here were read',
+  is_revision Bool COMMENT 'false for the row written when the slice closed',
+  n UInt64,
+  scale UInt8 COMMENT 'sums are integers at 10^scale',
+  sum_q Int256,
+  sum_squares_q Int256,
+  denominator_sum_q Int256,
+  min Float64,
+  max Float64,
+  histogram Map(Int16, UInt64),
+  config_version UInt32
+) ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY stream
+ORDER BY (stream, experiment, slice_start, phase, variant, metric, dimension, dimension_value, is_revision, cut_ts)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.closings (
+  stream LowCardinality(String),
+  kind LowCardinality(String) COMMENT 'close | revise',
+  from_ts DateTime64(3, 'UTC') COMMENT 'close: first slice; revise: cut of the previous revision',
+  through_ts DateTime64(3, 'UTC') COMMENT 'close: end of the last slice closed',
+  cut_ts DateTime64(3, 'UTC') COMMENT 'close: through + L; revise: the cut of its slices',
+  slices UInt32,
+  committed Array(Tuple(log_epoch UInt16, partition UInt16, offset UInt64)) COMMENT 'evidence, not part of the answer',
+  config_versions Map(String, UInt32),
+  written_at DateTime64(3, 'UTC') DEFAULT now64(3)
+) ENGINE = ReplicatedReplacingMergeTree(written_at)
+ORDER BY (stream, kind, through_ts, cut_ts)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.streams (
+  stream String,
+  kind LowCardinality(String) COMMENT 'live | import | simulation',
+  topic String,
+  lateness_ms UInt64 COMMENT 'L: an outcome arriving later than this after its slice''s end is late',
+  slice_ms UInt64,
+  max_age_ms Nullable(UInt64),
+  partitions UInt16
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY stream
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.experiment_versions (
+  stream LowCardinality(String),
+  experiment LowCardinality(String),
+  version UInt32,
+  predecessor UInt32,
+  phase UInt32,
+  lifecycle LowCardinality(String),
+  design LowCardinality(String),
+  control LowCardinality(String),
+  variants Map(String, Float64) COMMENT 'variant to weight',
+  has_weights Bool,
+  definition String COMMENT 'JSON',
+  author String,
+  reason String,
+  valid_from DateTime64(3, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (stream, experiment, version)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.verdicts (
+  verdict_id String,
+  created_at DateTime64(3, 'UTC'),
+  stream LowCardinality(String),
+  experiment LowCardinality(String),
+  metric LowCardinality(String),
+  variant LowCardinality(String),
+  control LowCardinality(String),
+  phase UInt32,
+  decision LowCardinality(String),
+  evidence_digest String,
+  row String COMMENT 'the complete verdict, JSON'
+) ENGINE = ReplicatedMergeTree
+ORDER BY (stream, experiment, metric, variant, created_at, verdict_id)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.deliveries (
+  delivery_id String,
+  channel LowCardinality(String),
+  subject String,
+  body String,
+  content_type LowCardinality(String),
+  state LowCardinality(String) COMMENT 'due | delivered | failed | disabled',
+  attempt UInt32,
+  created_at DateTime64(3, 'UTC'),
+  next_attempt_at Nullable(DateTime64(3, 'UTC')),
+  changed_at DateTime64(3, 'UTC'),
+  last_status Nullable(UInt16),
+  last_error String,
+  duration_ms Nullable(UInt32)
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (delivery_id, attempt, state)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.alerts (
+  alert_id String,
+  stream LowCardinality(String),
+  rule LowCardinality(String),
+  experiment LowCardinality(String),
+  variant LowCardinality(String),
+  state LowCardinality(String),
+  severity LowCardinality(String),
+  value Nullable(Float64),
+  threshold Nullable(Float64),
+  window_start Nullable(DateTime64(3, 'UTC')),
+  window_end Nullable(DateTime64(3, 'UTC')),
+  reason String,
+  context String COMMENT 'JSON',
+  changed_at DateTime64(3, 'UTC')
+) ENGINE = ReplicatedReplacingMergeTree
+ORDER BY (stream, rule, experiment, variant, alert_id, changed_at, state)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+
+CREATE TABLE IF NOT EXISTS assay.forgotten_events (
+  stream LowCardinality(String),
+  id_hash UInt64 COMMENT 'as in arrivals',
+  event_ts DateTime64(3, 'UTC') COMMENT 'when the event happened',
+  kind LowCardinality(String) COMMENT 'exposure | outcome',
+  forgotten_ts DateTime64(3, 'UTC') COMMENT 'arrival_ts of the tombstone that covers it',
+  unverifiable_ts DateTime64(3, 'UTC') COMMENT 'recomputes with a cut up to here may have counted the event'
+) ENGINE = ReplicatedReplacingMergeTree
+PARTITION BY stream
+ORDER BY (stream, id_hash)
+SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
