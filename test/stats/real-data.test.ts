@@ -36,6 +36,8 @@ function near(actual: number | undefined, expected: number, relative = 1e-9): vo
   expect(error, `${actual} against ${expected}`).toBeLessThanOrEqual(relative * Math.abs(expected) + 1e-300);
 }
 
+type Pair = {control: string; treatment: string; paired_t: Record<string, number>; wilcoxon: Record<string, number>; welch: Welch};
+type Split = {salt: string; srm: {counts: number[]; p: number}; by_metric: Record<string, Welch>};
 type Welch = {n_a: number; n_b: number; diff: number; t: number; df: number; p: number; ci95: [number, number]};
 
 /** Differences of the references are treatment (b) − control (a). */
@@ -57,9 +59,9 @@ describe.skipIf(!hasData)(`arena-hard-v01-tokens: output tokens of three LLMs on
     tokens.set(model, (tokens.get(model) ?? new Map<string, number>()).set(question, Number(count)));
   }
 
-  test.each(expected.pairs.map((pair: {control: string; treatment: string}) => ({...pair, title: `${pair.control} → ${pair.treatment}`})))(
+  test.each((expected.pairs as Pair[]).map(pair => ({...pair, title: `${pair.control} → ${pair.treatment}`})))(
     '$title',
-    (pair: {control: string; treatment: string; paired_t: Record<string, number>; wilcoxon: Record<string, number>; welch: Welch}) => {
+    pair => {
       const [control, treatment] = [tokens.get(pair.control), tokens.get(pair.treatment)] as [Map<string, number>, Map<string, number>];
       const prompts = [...control.keys()];
       const b = prompts.map(prompt => control.get(prompt) as number);
@@ -92,9 +94,9 @@ describe.skipIf(!hasData)(`azure-llm-2023: requests of two services over an hour
   const requests = hasData ? [...ofService('conv'), ...ofService('code')] : [];
   const measures = {ContextTokens: (r: Request) => r.context, GeneratedTokens: (r: Request) => r.generated};
 
-  test.each(expected.aa.map((split: {salt: string}) => split))(
+  test.each(expected.aa as Split[])(
     'A/A $salt: the split and both metrics agree, and nothing is claimed',
-    ({salt, ...split}: {salt: string; srm: {counts: number[]; p: number}; by_metric: Record<string, Welch>}) => {
+    ({salt, ...split}) => {
       const isTreatment = (id: string): boolean => createHash('sha256').update(`${salt}:${id}`).digest().readUInt32BE(0) % 10_000 < 5_000;
       const [treatment, control] = [requests.filter(r => isTreatment(r.id)), requests.filter(r => !isTreatment(r.id))];
       const observed = [control.length, treatment.length];
