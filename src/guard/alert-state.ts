@@ -39,18 +39,18 @@ function begin(stream: string, finding: Finding): AlertTransition {
   const id = `al_${digestOf([stream, rule.name, experiment, variant, since]).slice(0, 20)}`;
   const state = rule.forMs > 0 ? 'pending' : 'firing';
   const about = {alert_id: id, stream, rule: rule.name, experiment, variant};
-  const context = contextOf(finding, {since, fired: state === 'firing'});
+  const context = contextOf(finding, {since, fired: state === 'firing', firedAt: state === 'firing' ? since : null});
   return {row: {...about, ...measured(finding), state, context}, isNotable: state === 'firing'};
 }
 
 function fire(finding: Finding, last: AlertRow): AlertTransition {
-  const row: AlertRow = {...last, ...measured(finding), state: 'firing', context: contextOf(finding, {since: sinceText(last), fired: true})};
+  const row: AlertRow = {...last, ...measured(finding), state: 'firing', context: contextOf(finding, {since: sinceText(last), fired: true, firedAt: isoOf(finding.at)})};
   return {row, isNotable: true};
 }
 
 function resolve(finding: Finding, last: AlertRow): AlertTransition {
   const fired = last.state === 'firing';
-  const row: AlertRow = {...last, ...measured(finding), state: 'resolved', context: contextOf(finding, {since: sinceText(last), fired})};
+  const row: AlertRow = {...last, ...measured(finding), state: 'resolved', context: contextOf(finding, {since: sinceText(last), fired, firedAt: fired ? last.changed_at : null})};
   return {row, isNotable: fired};
 }
 
@@ -80,10 +80,12 @@ function measured(finding: Finding): Omit<AlertRow, 'alert_id' | 'stream' | 'rul
 }
 
 /** The rule as it was, so that a stored alert explains itself. */
-function contextOf(finding: Finding, episode: {readonly since: string; readonly fired: boolean}): AlertRow['context'] {
+function contextOf(finding: Finding, {since, fired, firedAt}: {readonly since: string; readonly fired: boolean; readonly firedAt: string | null}): AlertRow['context'] {
   const {rule, n} = finding;
   return {
-    ...episode,
+    since,
+    fired,
+    fired_at: firedAt,
     n,
     kind: rule.kind,
     metric: rule.metric,

@@ -17,6 +17,8 @@ export type AlertNotice = {
   readonly type: 'alert';
   readonly at: EpochMs;
   readonly alert: AlertRow;
+  /** Of the same group, changed at the same time. */
+  readonly others?: readonly AlertRow[];
   /** Where a person can look further; null without a public address. */
   readonly link: string | null;
 };

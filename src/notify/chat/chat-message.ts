@@ -64,7 +64,7 @@ function reportMessage(report: Report, {chat, report: texts}: ChatWords): ChatMe
   };
 }
 
-function alertMessage({alert, link}: AlertNotice, {chat}: ChatWords): ChatMessage {
+function alertMessage({alert, others = [], link}: AlertNotice, {chat}: ChatWords): ChatMessage {
   const {label} = chat;
   const severity = chat.severity[alert.severity] ?? alert.severity;
   const about = [alert.experiment, alert.variant].filter(part => part !== '').join('/');
@@ -81,11 +81,20 @@ function alertMessage({alert, link}: AlertNotice, {chat}: ChatWords): ChatMessag
       ...optional(label.n, textOf(alert.context['n'])),
       ...optional(label.since, instantOf(alert.context['since'])),
       {label: label.at, text: formatInstant(alert.changed_at)},
+      ...annotations(alert),
+      ...others.map(other => ({label: `${other.rule} ${other.experiment}/${other.variant}`, text: `${chat.alertState[other.state]} · ${other.reason}`})),
       ...optional(label.action, alert.context['action'] === 'alert' ? '' : textOf(alert.context['action'])),
     ],
     link: webLink(link),
     command: `assay query "SELECT * FROM alerts WHERE alert_id = '${alert.alert_id}'"`,
   };
+}
+
+/** What the rule's author wanted to be read. */
+function annotations({context}: AlertRow): ChatLine[] {
+  const written = context['annotations'];
+  if (typeof written !== 'object' || written === null) return [];
+  return Object.entries(written).map(([label, text]) => ({label, text: String(text)}));
 }
 
 const windowText = ({window_start: from, window_end: to}: AlertRow): string => (from === null || to === null ? '' : `${formatInstant(from)} – ${formatInstant(to)}`);

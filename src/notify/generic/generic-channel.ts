@@ -1,6 +1,6 @@
 import type {Report} from '../../report/report.ts';
 import {renderJson} from '../../report/render-json.ts';
-import type {Attempt, Channel, Composed, DeliveryResult, Notice, OutboundMessage} from '../channel.ts';
+import type {AlertNotice, Attempt, Channel, Composed, DeliveryResult, Notice, OutboundMessage} from '../channel.ts';
 import {NOTIFY_LIMITS} from '../limits.ts';
 import {type Endpoint, judgeStatus, postMessage} from '../post-message.ts';
 import {signWebhook} from '../sign-webhook.ts';
@@ -34,7 +34,7 @@ export class GenericChannel implements Channel {
     const payload = (data: unknown): string =>
       JSON.stringify({schema_version: WEBHOOK_SCHEMA_VERSION, type: `assay.${type}`, timestamp: new Date(at).toISOString(), data});
     const contentType = 'application/json';
-    if (notice.type === 'alert') return {body: payload(notice.link === null ? notice.alert : {...notice.alert, link: notice.link}), contentType};
+    if (notice.type === 'alert') return {body: payload(alertData(notice)), contentType};
     if (notice.type === 'test') return {body: payload({}), contentType};
     const whole = payload(JSON.parse(renderJson(notice.report, 0)));
     const isTooLong = Buffer.byteLength(whole) > NOTIFY_LIMITS.bodyBytesMax;
@@ -46,6 +46,14 @@ export class GenericChannel implements Channel {
     return postMessage({headers: {'content-type': contentType, ...signed}, body}, this.#options, judgeStatus);
   }
 }
+
+/** The alert's row; of a group the other rows too, as many as fit. */
+function alertData({alert, others = [], link}: AlertNotice): unknown {
+  const grouped = others.slice(0, GROUPED_MAX);
+  return {...alert, ...(link === null ? {} : {link}), ...(grouped.length === 0 ? {} : {grouped, grouped_total: others.length})};
+}
+
+const GROUPED_MAX = 50;
 
 /** A report beyond the size limit: what was decided and why, and where the rest is. */
 function shortReport(report: Report): unknown {

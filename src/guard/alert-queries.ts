@@ -1,0 +1,62 @@
+import type {EpochMs} from '../core/units.ts';
+import type {AlertRow, ReadStore} from '../warehouse/warehouse.ts';
+import type {DriftReading} from './evaluate.ts';
+import type {Rule} from './rules.ts';
+
+/*
+ * What alerts read by SQL over the analysts' views: it need not be exact to the last bit,
+ * and it runs under their limits, so it can hold up nothing else.
+ */
+
+type Reader = Pick<ReadStore, 'query'>;
+
+const DRIFT = `
+SELECT variant, countIf(is_window) AS n, countIf(NOT is_window) AS earlier,
+  if(n > 1 AND earlier > 1, tupleElement(kolmogorovSmirnovTest('two-sided', 'asymptotic')(value, toUInt8(is_window)), 1), NULL) AS distance
+FROM (
+  SELECT variant, measures[{measure:String}] AS value, event_ts >= fromUnixTimestamp64Milli({middle:Int64}) AS is_window
+  FROM v_outcomes
+  WHERE experiment = {experiment:String} AND mapContains(measures, {measure:String})
+    AND event_ts >= fromUnixTimestamp64Milli({begin:Int64}) AND event_ts < fromUnixTimestamp64Milli({end:Int64})
+)
+GROUP BY variant ORDER BY variant`;
+
+export type DriftPlace = {readonly stream: string; readonly experiment: string; readonly at: EpochMs};
+
+/** The KS distance of the window's values from those of the reference just before it, per variant. */
+export async function readDrift(warehouse: Reader, {metric: measure, windowMs, referenceMs = 0}: Rule, {stream, experiment, at}: DriftPlace): Promise<DriftReading[]> {
+  const middle = at - windowMs;
+  const rows = await warehouse.query(DRIFT, {stream, parameters: {measure, experiment, begin: middle - referenceMs, middle, end: at}});
+  return rows.map(row => ({
+    experiment, measure, windowMs, at,
+    variant: String(row['variant']),
+    n: Math.min(Number(row['n']), Number(row['earlier'])),
+    distance: row['distance'] === null || Number.isNaN(Number(row['distance'])) ? null : Number(row['distance']),
+  }));
+}
+
+const SCOPE = `experiment = {experiment:String} AND ({variant:String} = '' OR variant = {variant:String})
+    AND event_ts >= fromUnixTimestamp64Milli({begin:Int64}) AND event_ts < fromUnixTimestamp64Milli({end:Int64})`;
+
+const TOP_DIMENSIONS = `
+SELECT name, value, count() AS outcomes
+FROM v_outcomes ARRAY JOIN mapKeys(attributes) AS name, mapValues(attributes) AS value
+WHERE ${SCOPE}
+GROUP BY name, value ORDER BY outcomes DESC, name, value LIMIT 8`;
+
+const TRACES = `
+SELECT DISTINCT trace_id
+FROM outcomes
+WHERE stream = {stream:String} AND trace_id != ''
+  AND event_ts >= fromUnixTimestamp64Milli({begin:Int64}) AND event_ts < fromUnixTimestamp64Milli({end:Int64})
+  AND unit_id IN (SELECT unit_id FROM v_outcomes WHERE ${SCOPE})
+ORDER BY trace_id LIMIT 5`;
+
+/** What was in the alert's window: its most frequent attributes and traces to open. */
+export async function readSnapshot(warehouse: Reader, row: AlertRow): Promise<Readonly<Record<string, unknown>>> {
+  const {stream, experiment, variant, window_start: begin, window_end: end} = row;
+  if (begin === null || end === null) return {};
+  const options = {stream, parameters: {stream, experiment, variant, begin: Date.parse(begin), end: Date.parse(end)}};
+  const [dimensions, traces] = [await warehouse.query(TOP_DIMENSIONS, options), await warehouse.query(TRACES, options)];
+  return {top_dimensions: dimensions, trace_ids: traces.map(trace => trace['trace_id'])};
+}
