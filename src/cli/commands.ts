@@ -1,6 +1,7 @@
 import type {Command} from './command.ts';
 import {analyzeCommand} from './commands/analyze.ts';
 import {assignCommand} from './commands/assign.ts';
+import {backtestCommand} from './commands/backtest.ts';
 import {deadLettersCommand} from './commands/dead-letters.ts';
 import {deliveriesCommand} from './commands/deliveries.ts';
 import {demoCommand} from './commands/demo.ts';
@@ -35,6 +36,7 @@ export const COMMANDS: readonly Command[] = [
   analyzeCommand,
   reportCommand,
   replayCommand,
+  backtestCommand,
   verifyCommand,
   queryCommand,
   exportCommand,
