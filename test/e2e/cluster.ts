@@ -1,15 +1,17 @@
 import {rm} from 'node:fs/promises';
 import {afterAll} from 'vitest';
 import {startOwnKafka} from '../helpers/kafka-shared.ts';
-import {answerOf, type Running, startAssay, startProcess, temporaryDirectory} from '../helpers/cli.ts';
+import {answerOf, type Running, runAssay, startAssay, startProcess, temporaryDirectory} from '../helpers/cli.ts';
 
 /** One broker of its own, the engine behind ClickHouse's HTTP protocol, and processes of each role. */
 export type Cluster = {
   /** The flags that make a command one of this cluster. */
   readonly flags: readonly string[];
+  readonly directory: string;
   readonly warehouse: Running;
   readonly warehousePort: number;
-  answer<T>(args: readonly string[]): Promise<T>;
+  /** @param given.allowed exit codes that count as an answer too. Default: only 0. */
+  answer<T>(args: readonly string[], given?: {readonly allowed: readonly number[]}): Promise<T>;
   /** A role in a process of its own, once it says that it runs. */
   role(args: readonly string[]): Promise<Running>;
 };
@@ -34,9 +36,15 @@ export async function startCluster(name: string): Promise<Cluster | {readonly sk
   }, 60_000);
   return {
     flags,
+    directory,
     warehouse: warehouse.process,
     warehousePort: warehouse.port,
-    answer: args => answerOf([...args, ...flags]),
+    answer: async <T>(args: readonly string[], {allowed}: {readonly allowed: readonly number[]} = {allowed: [0]}): Promise<T> => {
+      if (allowed.length === 1) return answerOf<T>([...args, ...flags]);
+      const {code, stdout, stderr} = await runAssay([...args, '--json', ...flags]);
+      if (!allowed.includes(code ?? -1)) throw new Error(`assay ${args.join(' ')} ended with ${code}: ${stderr}`);
+      return JSON.parse(stdout) as T;
+    },
     role: async args => {
       const running = startAssay([...args, ...flags]);
       roles.push(running);
