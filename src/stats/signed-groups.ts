@@ -73,11 +73,34 @@ function fromGroups(given: unknown): SignedGroups {
   const differences = new Float64Array(given.length);
   const counts = new Float64Array(given.length);
   for (let g = 0; g < given.length; g++) {
-    const group = readRecord(given[g], `groups[${g}]`);
-    differences[g] = readReal(group['difference'], `groups[${g}].difference`);
-    counts[g] = readCount(group['count'], `groups[${g}].count`);
+    const {difference, count} = (given[g] ?? {}) as {difference?: unknown; count?: unknown};
+    // A name for each of a million groups costs more than the test itself, so only a wrong one gets its name.
+    if (typeof difference !== 'number' || typeof count !== 'number' || !Number.isFinite(difference) || !(count >= 0 && Number.isInteger(count))) {
+      const group = readRecord(given[g], `groups[${g}]`);
+      readReal(group['difference'], `groups[${g}].difference`);
+      readCount(group['count'], `groups[${g}].count`);
+      continue;
+    }
+    differences[g] = difference;
+    counts[g] = count;
   }
   return toGroups(differences, counts, largestMagnitude(differences));
+}
+
+/** Indices by ascending key; two runs are merged where the differences ascend, as the warehouse gives them. */
+function orderOf(keys: Float64Array, differences: Float64Array): Uint32Array {
+  const order = Uint32Array.from(keys.keys());
+  if (differences.some((difference, i) => i > 0 && difference < (differences[i - 1] as number))) {
+    return order.sort((i, j) => (keys[i] as number) - (keys[j] as number));
+  }
+  let right = differences.findIndex(difference => difference >= 0);
+  if (right < 0) right = differences.length;
+  let left = right - 1;
+  for (let at = 0; at < order.length; at++) {
+    const takesLeft = right >= keys.length || (left >= 0 && (keys[left] as number) <= (keys[right] as number));
+    order[at] = takesLeft ? left-- : right++;
+  }
+  return order;
 }
 
 /** Groups by steps of the grid; `counts` undefined means one each. */
@@ -95,7 +118,7 @@ function toGroups(
   const order =
     counts === undefined
       ? undefined
-      : Uint32Array.from(keys.keys()).sort((i, j) => (keys[i] as number) - (keys[j] as number));
+      : orderOf(keys, differences);
   if (order === undefined) keys.sort();
   const magnitudes = new Float64Array(keys.length);
   const positive = new Float64Array(keys.length);
