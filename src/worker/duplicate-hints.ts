@@ -2,9 +2,8 @@
  * Ids of a partition's recent outcomes, so that a duplicate does not count twice in
  * a provisional slice. Forgetting is harmless: closing reads facts, which know.
  *
- * Facts are inserted all the same, duplicates too. Leaving a known one out would be
- * safe against every crash (the earlier copy is durable first), but not against
- * `forget`: a tombstone takes the earlier copy away and not the later one.
+ * Facts are inserted all the same, duplicates too: what is stored must not depend on
+ * what a worker happens to remember.
  *
  * Two generations of half the limit each: when the young one is full the old one
  * goes, which costs nothing per id (an LRU's bookkeeping would).

@@ -26,6 +26,10 @@ export class ExposureCache {
     this.#byUnit = new LRUCache({maxSize: unitsMax, sizeCalculation: () => 1});
   }
 
+  get units(): number {
+    return this.#byUnit.size;
+  }
+
   /** undefined: not known, look it up. */
   of(unitId: string): readonly CachedExposure[] | undefined {
     return this.#byUnit.get(unitId);

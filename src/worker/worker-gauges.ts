@@ -13,6 +13,7 @@ export type WorkerState = {
   readonly endOffsets: ReadonlyMap<number, bigint>;
   readonly isHeld: boolean;
   readonly keys: number;
+  readonly cachedUnits: number;
   readonly inFlight: InFlight;
 };
 
@@ -45,6 +46,7 @@ export class WorkerGauges {
     metrics.gauge(WORKER_METRICS.bufferBytes, bytes, {stream: stream.name});
     metrics.gauge(WORKER_METRICS.oldestUnflushedSeconds, (state.now - oldest) / 1000, {stream: stream.name});
     metrics.gauge(WORKER_METRICS.provisionalKeys, state.keys, {stream: stream.name});
+    metrics.gauge(WORKER_METRICS.cachedUnits, state.cachedUnits, {stream: stream.name});
   }
 
   /** What a flush takes over, by kind. */

@@ -18,6 +18,8 @@ export const WORKER_METRICS = {
   overflow: 'assay_window_provisional_overflow_total',
   /** {stream} */
   provisionalKeys: 'assay_window_provisional_keys',
+  /** {stream}: units in the exposure cache, of at most LIMITS.exposureCacheUnitsMax. */
+  cachedUnits: 'assay_worker_cached_units',
   /** {stream} */
   duplicateHints: 'assay_window_duplicates_skipped_total',
   /** {stream} */

@@ -119,7 +119,7 @@ class Worker {
     const endOffsets = this.#consumer.endOffsets();
     this.#ticker.tickIdle(this.#works.values(), endOffsets, now);
     const {keys} = this.#keyBudget;
-    this.#gauges.update({now, works: this.#works, endOffsets, isHeld, keys, inFlight: this.#inFlight});
+    this.#gauges.update({now, works: this.#works, endOffsets, isHeld, keys, cachedUnits: this.#cache.units, inFlight: this.#inFlight});
     if (isHeld) this.#lastEventAt = now;
     else this.#checkStall(endOffsets, now);
     await this.#yieldTurn(event === undefined);

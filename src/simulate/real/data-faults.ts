@@ -88,7 +88,7 @@ const order = dataFault('order', 'outcome before its exposure, the earlier expos
 
 const lateness = dataFault('late', 'lateness beyond L, up to 20 days', (make, {startTs, scale}) => {
   for (let unit = 0; unit < 100; unit++) make.send(make.exposure({unitId: `u${unit}`, eventTs: startTs - 21 * DAY_MS}), startTs);
-  const times = 3_000 * scale;
+  const times = 1_500 * scale;
   for (let serial = 0; serial < times; serial++) {
     const at = startTs + serial * 100;
     if (serial % 200 === 0) make.tickAll(at);
@@ -136,7 +136,7 @@ const behind = dataFault('behind', 'a leader whose clock runs up to an hour behi
 });
 
 const cardinality = dataFault('cardinality', 'cardinality attack: every event brings new names; one hot unit', (make, {startTs, scale}) => {
-  const times = 15_000 * scale;
+  const times = 10_000 * scale;
   for (let serial = 0; serial < times; serial++) {
     const at = startTs + serial * 4;
     if (serial % 1_000 === 0) make.tickAll(at);
@@ -157,7 +157,7 @@ const replay: Fault = {
   isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
-    const prepared = await prepare(run, 'replay', {events: isLong ? 200_000 : 10_000});
+    const prepared = await prepare(run, 'replay', {events: isLong ? 200_000 : 5_000});
     const {stream, planned} = prepared;
     const first = lab.worker(stream);
     await lab.produce(stream, planned);

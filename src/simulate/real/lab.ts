@@ -200,7 +200,7 @@ export class Lab {
   }
 
   /** Resolves once the stream's group committed everything that lies in its topic; the time it took. */
-  async drained(stream: Stream, limitMs = 120_000): Promise<number> {
+  async drained(stream: Stream, limitMs = 300_000): Promise<number> {
     const {log, clock} = this.ground;
     const startedAt = clock.now();
     await until(`stream ${stream.name} to be consumed`, limitMs, async () => {

@@ -47,8 +47,8 @@ const sigkillWorkers: Fault = {
   isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
-    const prepared = await prepare(run, 'sigkill', {events: isLong ? 1_000_000 : 50_000});
-    const times = await killWhileProducing(run, prepared, {kills: isLong ? 100 : 10, pauseMs: isLong ? 6_000 : 3_500});
+    const prepared = await prepare(run, 'sigkill', {events: isLong ? 1_000_000 : 20_000});
+    const times = await killWhileProducing(run, prepared, {kills: isLong ? 100 : 8, pauseMs: isLong ? 6_000 : 3_000});
     const settled = await lab.settle(prepared.stream, prepared.planned);
     return verdictOf(settled, {times, control: await earlyAckControl(run)});
   },
@@ -69,7 +69,7 @@ const killPoints: Fault = {
   brokers: 1,
   run: async run => {
     const {lab, isLong} = run;
-    const {stream, planned} = await prepare(run, 'killpoints', {events: isLong ? 100_000 : 12_000});
+    const {stream, planned} = await prepare(run, 'killpoints', {events: isLong ? 100_000 : 6_000});
     const parts = FAILPOINTS.length;
     const errors: string[] = [];
     for (const [index, point] of FAILPOINTS.entries()) {
@@ -113,7 +113,7 @@ const zombie: Fault = {
   isAlone: false,
   run: async run => {
     const {lab, isLong, rng} = run;
-    const {stream, planned} = await prepare(run, 'zombie', {events: isLong ? 200_000 : 20_000});
+    const {stream, planned} = await prepare(run, 'zombie', {events: isLong ? 200_000 : 8_000});
     const workers = [lab.worker(stream), lab.worker(stream)];
     const rounds = isLong ? 10 : 2;
     const frozenMs = 3 * SESSION_MS;
@@ -176,7 +176,7 @@ const brokerRestart: Fault = {
   brokers: 1,
   run: async run => {
     const {lab, isLong} = run;
-    const {stream, planned} = await prepare(run, 'broker', {events: isLong ? 200_000 : 20_000});
+    const {stream, planned} = await prepare(run, 'broker', {events: isLong ? 200_000 : 8_000});
     const workers = [lab.worker(stream), lab.worker(stream)];
     const rounds = isLong ? 5 : 1;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 14)});
@@ -203,7 +203,7 @@ const leaderLoss: Fault = {
   brokers: 3,
   run: async run => {
     const {lab, isLong} = run;
-    const {stream, planned} = await prepare(run, 'leader', {events: isLong ? 200_000 : 20_000});
+    const {stream, planned} = await prepare(run, 'leader', {events: isLong ? 200_000 : 8_000});
     const workers = [lab.worker(stream), lab.worker(stream)];
     const rounds = isLong ? 6 : 2;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 12)});
@@ -229,7 +229,7 @@ const rebalanceStorm: Fault = {
   isAlone: false,
   run: async run => {
     const {lab, isLong, rng} = run;
-    const {stream, planned} = await prepare(run, 'storm', {events: isLong ? 200_000 : 20_000});
+    const {stream, planned} = await prepare(run, 'storm', {events: isLong ? 200_000 : 8_000});
     const steady = lab.worker(stream);
     const rounds = isLong ? 60 : 8;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 2)});
@@ -258,7 +258,7 @@ const matrix: Fault = {
     const cells = isLong ? [6, 8, 12].flatMap(p => [1, 2, 3, 4, 5, 6].map(m => [p, m] as const)) : ([[8, 3], [6, 4]] as const);
     const verdicts: Verdict[] = [];
     for (const [partitions, members] of cells) {
-      const {stream, planned} = await prepare(run, `matrix-${partitions}-${members}`, {events: 4_000, partitions});
+      const {stream, planned} = await prepare(run, `matrix-${partitions}-${members}`, {events: 3_000, partitions});
       const workers = Array.from({length: members}, () => lab.worker(stream));
       await lab.produce(stream, planned);
       await lab.drained(stream);

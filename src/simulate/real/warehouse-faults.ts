@@ -22,7 +22,7 @@ const sink: Fault = {
   brokers: 1,
   run: async run => {
     const {lab, isLong, rng} = run;
-    const {stream, planned} = await prepare(run, 'sink', {events: isLong ? 200_000 : 20_000});
+    const {stream, planned} = await prepare(run, 'sink', {events: isLong ? 200_000 : 10_000});
     const workers = [lab.worker(stream), lab.worker(stream)];
     const rounds = isLong ? 10 : 1;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 25)});
