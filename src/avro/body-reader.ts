@@ -4,7 +4,6 @@ import {DecodeFault} from './decode-fault.ts';
 import {NameCache} from './name-cache.ts';
 
 const LONG_MAX = 2 ** 52;
-const scratch = new DataView(new ArrayBuffer(8));
 
 /**
  * Reads Avro's binary encoding with every length checked before it is used.
@@ -20,12 +19,23 @@ export class BodyReader {
   field = '';
   #bytes: Buffer = Buffer.alloc(0);
   #pos = 0;
+  /** Over the memory that `bytes` is a view of: kept while records share it, as those of a fetch do. */
+  #view: DataView = new DataView(new ArrayBuffer(0));
   readonly #names = new NameCache();
+
+  get bytes(): Uint8Array {
+    return this.#bytes;
+  }
+
+  get position(): number {
+    return this.#pos;
+  }
 
   /** Starts at `offset` of `bytes`; the reader does not keep what it returned. */
   open(bytes: Uint8Array, offset: number): void {
     this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#pos = offset;
+    if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
   }
 
   /** @throws DecodeFault unless every byte was read. */
@@ -87,9 +97,7 @@ export class BodyReader {
   }
 
   double(): number {
-    const start = this.#take(8);
-    for (let i = 0; i < 8; i += 1) scratch.setUint8(i, this.#bytes[start + i] ?? 0);
-    return scratch.getFloat64(0, true);
+    return this.#view.getFloat64(this.#bytes.byteOffset + this.#take(8), true);
   }
 
   /** A copy of `length` bytes. */
@@ -186,6 +194,33 @@ export class BodyReader {
     if (!isUtf8(this.#bytes.subarray(start, start + length))) {
       throw new DecodeFault('undecodable', `${this.field}: bytes that are not UTF-8`);
     }
+  }
+
+  /** Skips a string; false when it is not ASCII or not of `charsMin` to `charsMax` characters. */
+  skipAscii(charsMin: number, charsMax: number): boolean {
+    const length = this.#length();
+    const start = this.#take(length);
+    if (length < charsMin || length > charsMax) return false;
+    const bytes = this.#bytes;
+    let seen = 0;
+    for (let at = start; at < start + length; at += 1) seen |= bytes[at] ?? 0x80;
+    return seen < 0x80;
+  }
+
+  /** Where the characters of the string at `at` begin. */
+  textStart(at: number): number {
+    let start = at;
+    while ((this.#bytes[start] ?? 0) >= 0x80) start += 1;
+    return start + 1;
+  }
+
+  uint48At(at: number): number {
+    const start = this.#bytes.byteOffset + at;
+    return this.#view.getUint16(start) * 2 ** 32 + this.#view.getUint32(start + 2);
+  }
+
+  isAtEnd(): boolean {
+    return this.#pos === this.#bytes.length;
   }
 
   skipBytes(): void {

@@ -9,7 +9,7 @@ import {type EventProblem, invalid} from './shape.ts';
 export type EventArrival = {readonly appendTs: EpochMs; readonly arrivalTs: EpochMs; readonly maxAgeMs: number | null};
 
 /** The last millisecond that ClickHouse's DateTime64(3) can hold: 2299-12-31T23:59:59.999Z. */
-const EVENT_TS_MAX = 10_413_791_999_999;
+export const EVENT_TS_MAX = 10_413_791_999_999;
 
 /**
  * Whether a decoded event can be a fact (DESIGN C3, C7, §3): null, or the first

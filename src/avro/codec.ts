@@ -5,6 +5,8 @@ import {LIMITS} from '../core/limits.ts';
 import {BodyReader} from './body-reader.ts';
 import {LAYOUTS, type OutcomeProjection, PROJECTIONS} from './decode-event.ts';
 import {DecodeFault} from './decode-fault.ts';
+import type {EventArrival} from './check-event.ts';
+import {type Glance, GLANCES} from './glance.ts';
 import {fingerprintText} from './fingerprint.ts';
 import {type AnyRecord, type ConfigRecord, EVENT_KINDS, kindOfSchema, MAPPINGS, type RecordKind, type Row} from './records.ts';
 import {newestOf, type RecordSchema, recordSchema} from './schema-files.ts';
@@ -33,6 +35,7 @@ type Plan = {
   readonly schema: RecordSchema;
   readonly kind: RecordKind;
   readonly layout: ((reader: BodyReader) => LogEvent) | undefined;
+  readonly glance: ((reader: BodyReader, arrival: EventArrival) => Glance | null) | undefined;
   readonly projection: ((reader: BodyReader) => OutcomeProjection) | undefined;
   readonly walk: Walk;
   readonly resolver: unknown;
@@ -98,6 +101,18 @@ export class RecordCodec {
   /** Decodes a record of an events topic. Never throws, whatever the bytes. */
   decode(bytes: Uint8Array): DecodedRecord {
     return this.#decode<LogEvent>(bytes, true);
+  }
+
+  /** Accepts an ordinary event without decoding it; null when `decode` and `checkEvent` have to judge. Never throws. */
+  glance(bytes: Uint8Array, arrival: EventArrival): Glance | null {
+    try {
+      const {plan, bodyOffset} = this.#planOf(bytes);
+      if (plan.glance === undefined) return null;
+      this.#reader.open(bytes, bodyOffset);
+      return plan.glance(this.#reader, arrival);
+    } catch {
+      return null;
+    }
   }
 
   /**
@@ -218,6 +233,7 @@ export class RecordCodec {
       schema,
       kind,
       layout: LAYOUTS[schema.name],
+      glance: GLANCES[schema.name],
       projection: PROJECTIONS[schema.name],
       walk: compileWalk(schema.schema),
       resolver: newest.type.createResolver(typeOf(schema.schema)),

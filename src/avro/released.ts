@@ -1,6 +1,9 @@
 import type {Exposure, Outcome, Tick} from '../core/events.ts';
 import type {Stream} from '../core/streams.ts';
+import type {EventArrival} from './check-event.ts';
 import {type DecodedConfig, type DecodedRecord, RecordCodec} from './codec.ts';
+import type {OutcomeProjection} from './decode-event.ts';
+import type {Glance} from './glance.ts';
 import type {ExperimentRecord} from './records.ts';
 import {type RecordSchema, readSchemas, SCHEMAS_DIRECTORY} from './schema-files.ts';
 
@@ -18,6 +21,12 @@ export const encodeStream = (stream: Stream): Uint8Array => codec.encode({kind: 
 
 /** Decodes a record of an events topic. Never throws, whatever the bytes. */
 export const decodeRecord = (bytes: Uint8Array): DecodedRecord => codec.decode(bytes);
+
+/** Accepts an ordinary event without decoding it; null when decoding and checking have to judge. */
+export const glanceAt = (bytes: Uint8Array, arrival: EventArrival): Glance | null => codec.glance(bytes, arrival);
+
+/** What slices need of a record that was decoded as an outcome. */
+export const projectOutcome = (bytes: Uint8Array): OutcomeProjection => codec.project(bytes);
 
 /** Decodes a record of the experiments topic. Never throws, whatever the bytes. */
 export const decodeConfig = (bytes: Uint8Array): DecodedConfig => codec.decodeConfig(bytes);

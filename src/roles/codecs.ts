@@ -16,7 +16,7 @@ const EVENT_RECORDS = ['exposure', 'outcome', 'tick'];
 /** The codec of each events topic: Confluent framing when a schema registry is configured, single-object encoding otherwise. */
 export function topicCodecs(config: Config): (topic: string) => Promise<TopicCodec> {
   const url = config.text('schema_registry.url');
-  const toStored = unitIdHasher(config);
+  const toStored = config.isOn('privacy.hash_unit_ids') ? unitIdHasher(config) : null;
   const byTopic = new Map<string, Promise<TopicCodec>>();
   const client = url === '' ? null : new SchemaRegistryClient({url, fetch});
   return topic => {
@@ -28,7 +28,7 @@ export function topicCodecs(config: Config): (topic: string) => Promise<TopicCod
   };
 }
 
-type CodecParts = {readonly client: SchemaRegistryClient | null; readonly toStored: (unitId: string) => string};
+type CodecParts = {readonly client: SchemaRegistryClient | null; /** null: unit ids are stored as they come. */ readonly toStored: ((unitId: string) => string) | null};
 
 async function openTopicCodec(topic: string, {client, toStored}: CodecParts): Promise<TopicCodec> {
   const framing = client === null ? undefined : await RegistryFraming.open(client, {topic, schemas: RELEASED_SCHEMAS, records: EVENT_RECORDS});
@@ -36,7 +36,9 @@ async function openTopicCodec(topic: string, {client, toStored}: CodecParts): Pr
   return {
     encode: event => codec.encode(event),
     encodeTick: tick => codec.encode(tick),
-    decode: bytes => withUnitId(codec.decode(bytes), toStored),
+    decode: toStored === null ? bytes => codec.decode(bytes) : bytes => withUnitId(codec.decode(bytes), toStored),
+    // Shortcuts that hand out or hash the unit's id as it lies in the record.
+    ...(toStored === null ? {glance: (bytes, arrival) => codec.glance(bytes, arrival), project: bytes => codec.project(bytes)} : {}),
     check: checkEvent,
     ...(framing === undefined ? {} : {prepare: (values: Iterable<Uint8Array>) => framing.prepare(values)}),
   };

@@ -78,6 +78,12 @@ function takeRecord(
 ): void {
   const {value} = record;
   const payloadHash = hasher.payload(value);
+  const {appendTs, arrivalTs} = arrival;
+  const glance = codec.glance?.(value, {appendTs, arrivalTs, maxAgeMs});
+  if (glance != null) {
+    rows.pushFact(arrival, {kind: glance.kind, eventTs: glance.eventTs, idHash: hasher.idAt(glance), payloadHash}, value);
+    return;
+  }
   const decoded = codec.decode(value);
   if (!decoded.ok) {
     refuse(record, arrival, {rows, payloadHash, problem: decoded});
@@ -88,7 +94,6 @@ function takeRecord(
     rows.pushTick(arrival, payloadHash);
     return;
   }
-  const {appendTs, arrivalTs} = arrival;
   const problem = codec.check(event, {appendTs, arrivalTs, maxAgeMs});
   if (problem !== null) {
     refuse(record, arrival, {rows, payloadHash, problem});

@@ -16,12 +16,24 @@ export type ArrivalContext = {
   readonly maxAgeMs: DurationMs | null;
 };
 
+/** What is asked of an accepted record at once, and where its identity lies in `bytes`. */
+export type Glance = {
+  readonly kind: 'exposure' | 'outcome';
+  readonly eventTs: number;
+  readonly bytes: Uint8Array;
+  readonly idAt: number;
+  readonly unitAt: number;
+  readonly unitEnd: number;
+};
+
 /** Bytes ⇄ events as the worker needs them: pure functions, handed in so that it never names a format. */
 export type EventCodec = {
   /** Fetches what decoding these records needs (schemas of a registry); called before each batch. */
   prepare?(values: Iterable<Uint8Array>): Promise<void>;
   /** Never throws, whatever the bytes. */
   decode(bytes: Uint8Array): DecodeResult;
+  /** Accepts what `decode` and `check` certainly accept, without decoding it; null sends the record to them. */
+  glance?(bytes: Uint8Array, context: ArrivalContext): Glance | null;
   /** Of bytes that `decode` took for an outcome, only what slices need; left out, `decode` is called again. */
   project?(bytes: Uint8Array): SlicedOutcome;
   /** Why a decoded event may not become a fact (DESIGN C7), or null. */

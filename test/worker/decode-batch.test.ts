@@ -1,6 +1,6 @@
 import {beforeAll, describe, expect, test} from 'vitest';
 import {checkEvent} from '../../src/avro/check-event.ts';
-import {decodeRecord, encodeOutcome, encodeTick} from '../../src/avro/released.ts';
+import {decodeRecord, encodeOutcome, encodeTick, glanceAt, projectOutcome} from '../../src/avro/released.ts';
 import {epochMs} from '../../src/core/units.ts';
 import type {LogRecord} from '../../src/log/event-log.ts';
 import {type DecodeContext, type DecodedBatch, decodeBatch, decodeUnreadable} from '../../src/worker/decode-batch.ts';
@@ -23,7 +23,7 @@ describe('decoding a batch', () => {
     return {...decodeBatch(start, records, {...context, rows}), rows};
   };
   beforeAll(async () => {
-    const codec = {decode: decodeRecord, check: checkEvent, encodeTick};
+    const codec = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, encodeTick};
     context = {codec, hasher: await openRecordHasher(), maxAgeMs: STREAM.maxAgeMs};
   });
 

@@ -1,7 +1,7 @@
 import {createRequire} from 'node:module';
-import type {KafkaMessage} from 'kafkajs';
+import kafkajs, {type KafkaMessage} from 'kafkajs';
 import {AssayError, messageOf} from '../../core/errors.ts';
-import {type Codec, GZIP, LZ4, SNAPPY, ZSTD} from './codecs.ts';
+import type {Codec} from './codecs.ts';
 import {BATCH_HEADER_BYTES, type BatchHeader, readBatchHeader} from './record-batch.ts';
 
 /**
@@ -62,7 +62,8 @@ let original: DecodeMessages | undefined;
 const RESPONSE_MODULE = /kafkajs[\\/]src[\\/]protocol[\\/]requests[\\/]fetch[\\/]v\d+[\\/]response\.js$/;
 const MAGIC_AT = 16;
 const BATCH_PREFIX_BYTES = 12;
-const CODECS: readonly (Codec | undefined)[] = [undefined, GZIP, SNAPPY, LZ4, ZSTD];
+/** None, gzip, snappy, lz4, zstd. */
+const CODECS = 5;
 const TRANSACTION_OR_CONTROL = 0x30;
 
 async function decodeFetched(decoder: Decoder): Promise<KafkaMessage[]> {
@@ -93,12 +94,12 @@ async function decodeBatch(batch: Buffer, isPlain: boolean): Promise<KafkaMessag
   const header = readBatchHeader(batch);
   try {
     const codec = header.attributes & 7;
-    if (codec >= CODECS.length) throw new Error(`codec ${codec} is unknown to this version`);
+    if (codec >= CODECS) throw new Error(`codec ${codec} is unknown to this version`);
     if (BigInt(header.records) > header.lastOffset - header.baseOffset + 1n)
       throw new Error('the batch says it holds more records than offsets');
     if (isPlain) {
       const packed = batch.subarray(BATCH_HEADER_BYTES);
-      const records = (await CODECS[codec]?.decompress(packed)) ?? packed;
+      const records = codec === 0 ? packed : await registered(codec).decompress(packed);
       return [standIn(header, {[WHOLE]: {header, records}})];
     }
     const {records: decoded} = await libraryDecoder()(new (libraryReader())(batch));
@@ -108,6 +109,9 @@ async function decodeBatch(batch: Buffer, isPlain: boolean): Promise<KafkaMessag
     return [standIn(header, {[UNREADABLE]: {firstOffset, lastOffset, reason: messageOf(error)}})];
   }
 }
+
+/** As `registerCodecs` left it. */
+const registered = (codec: number): Codec => (kafkajs.CompressionCodecs as Record<number, () => Codec>)[codec]?.() as Codec;
 
 /** One message in the place of a batch, at its last offset, so that kafkajs goes on behind it. */
 function standIn(header: BatchHeader, mark: Pick<Marked, typeof UNREADABLE | typeof WHOLE>): KafkaMessage {

@@ -1,5 +1,5 @@
 import {checkEvent} from '../../avro/check-event.ts';
-import {decodeRecord, encodeTick} from '../../avro/released.ts';
+import {decodeRecord, encodeTick, glanceAt, projectOutcome} from '../../avro/released.ts';
 import {AssayError} from '../../core/errors.ts';
 import type {ExperimentVersion} from '../../core/experiment.ts';
 import {type Rng, seededRng} from '../../core/rng.ts';
@@ -20,7 +20,7 @@ import type {SimLog, SimPorts} from './sim-ports.ts';
 import {SimProcess} from './sim-process.ts';
 import {VirtualClock} from './virtual-clock.ts';
 
-const CODEC: EventCodec = {decode: decodeRecord, check: checkEvent, encodeTick};
+const CODEC: EventCodec = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, encodeTick};
 /** A whole number of hours, so slices start at round times in failing seeds. */
 const START = epochMs(1_700_000_000_000 - (1_700_000_000_000 % 3_600_000));
 const CLOCK_JUMP_MS_MAX = 5_000;
