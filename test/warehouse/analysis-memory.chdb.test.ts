@@ -56,22 +56,14 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
 });
 
 async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisScope): Promise<void> {
-  const {outcomesUnattributed: _, ...counts} = await sql.exposureCounts(scope);
-  expect(await memory.exposureCounts(scope)).toMatchObject(counts);
+  expect(await memory.exposureCounts(scope)).toEqual(await sql.exposureCounts(scope));
   for (const one of [VALUE, ...METRICS]) {
     expect(await sql.armTotals(scope, one)).toEqual((await memory.armTotals(scope, one)).map(arm => ({...arm, min: plusZero(arm.min), max: plusZero(arm.max)})));
   }
   expect(await sql.valueGroups(scope, VALUE, 'outcome')).toEqual(await memory.valueGroups(scope, VALUE, 'outcome'));
-  const unitsIn = (groups: Awaited<ReturnType<Warehouse['valueGroups']>>) => groups.flatMap(({counts}) => Object.values(counts)).reduce((x, y) => x + y, 0);
-  const totals = await sql.armTotals(scope, VALUE);
-  const unitGroups = await sql.valueGroups(scope, VALUE, 'unit');
-  expect(unitsIn(unitGroups)).toBe(totals.reduce((sum, {unitsWithOutcome}) => sum + unitsWithOutcome, 0));
-  expect(unitGroups.map(({value}) => value)).toEqual(unitGroups.map(({value}) => value).sort((x, y) => x - y));
+  for (const one of [VALUE, ...METRICS]) expect(await sql.valueGroups(scope, one, 'unit')).toEqual(await memory.valueGroups(scope, one, 'unit'));
   const arms = {control: 'v1', variant: 'v2'};
-  const [a, b] = [await sql.pairGroups(scope, VALUE, arms), await memory.pairGroups(scope, VALUE, arms)];
-  expect([a.pairs, a.itemsControl, a.itemsVariant, a.itemsEither]).toEqual([b.pairs, b.itemsControl, b.itemsVariant, b.itemsEither]);
-  expect(a.differences.reduce((sum, {count}) => sum + count, 0)).toBe(a.pairs);
-  expect(a.sumControl).toBeCloseTo(b.sumControl, 0);
+  for (const one of [VALUE, ...METRICS]) expect(await sql.pairGroups(scope, one, arms)).toEqual(await memory.pairGroups(scope, one, arms));
 }
 
 const plusZero = (value: number | null): number | null => (value === null ? null : value + 0);

@@ -5,7 +5,7 @@ import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups
 import {explainMetric} from './analysis-explain.ts';
 import {analysisSql, metricParams, scopeParams} from './analysis-scope.ts';
 import type {SqlConnection, SqlParams} from './connection.ts';
-import {type ItemSums, pairGroupsOf, unitGroupsOf, type UnitSums} from './exact-groups.ts';
+import {type ItemSums, pairGroupsOf, unitGroupsOf, type UnitSums} from '../exact-groups.ts';
 import {loadQuery} from './query-file.ts';
 import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
 

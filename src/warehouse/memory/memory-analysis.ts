@@ -2,9 +2,10 @@ import {quantise} from '../../core/exact.ts';
 import type {Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
+import {unitGroupsOf} from '../exact-groups.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../warehouse.ts';
 import type {MemoryState} from './memory-state.ts';
-import {pairGroupsOf} from './pair-groups.ts';
+import {pairGroupsOf, unitSumsOf} from './pair-groups.ts';
 import {isPlaced, ScopedFacts, type ScopedValue} from './scoped-outcomes.ts';
 
 export class MemoryAnalysis implements AnalysisStore {
@@ -40,7 +41,7 @@ export class MemoryAnalysis implements AnalysisStore {
       withoutOutcome: Object.fromEntries([...unitsOf].map(([variant, units]) => [variant, isSplit ? count(units) : 0])),
       ...timing,
       outcomesLate: inPhase.filter(({outcome}) => this.#isLate(scope.stream, outcome)).length,
-      outcomesUnattributed: placed.filter(({placement}) => placement === 'unattributed').length,
+      outcomesUnattributed: this.#unattributed(facts, scope),
     };
   }
 
@@ -58,7 +59,8 @@ export class MemoryAnalysis implements AnalysisStore {
   async valueGroups(scope: AnalysisScope, metric: Metric, per: 'outcome' | 'unit'): Promise<ValueGroup[]> {
     const values = new ScopedFacts(this.#state, scope).values(metric, scope.phase);
     const groups = new Map<number, Record<string, number>>();
-    for (const {variant, value} of per === 'outcome' ? values : unitMeans(values)) {
+    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, metric), metric);
+    for (const {variant, value} of pointsOf(values, metric)) {
       const counts = groups.get(value) ?? {};
       counts[variant] = (counts[variant] ?? 0) + 1;
       groups.set(value, counts);
@@ -71,7 +73,7 @@ export class MemoryAnalysis implements AnalysisStore {
     metric: Metric,
     arms: {readonly control: string; readonly variant: string},
   ): Promise<PairGroups> {
-    return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), arms);
+    return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), {...arms, metric});
   }
 
   async offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']> {
@@ -102,6 +104,24 @@ export class MemoryAnalysis implements AnalysisStore {
 
   explainSql(scope: AnalysisScope, metric: Metric): string {
     return `-- computed in memory: ${scope.view.experiment}, phase ${scope.phase}, ${metric.key}, cut ${scope.cut}`;
+  }
+
+  /** Outcomes that no experiment of the stream knows where to put; exposures of one that is not defined still attribute. */
+  #unattributed(facts: ScopedFacts, scope: AnalysisScope): number {
+    const known = this.#state.newestViews(scope.stream);
+    const views = known.length === 0 ? [scope.view] : known;
+    const names = new Set(views.map(({experiment}) => experiment));
+    const exposures = this.#state.stream(scope.stream).exposures;
+    return facts.placed().filter(({outcome}) => {
+      const seen = exposures.ofUnit(outcome.unitId).filter(e => e.arrival.arrivalTs <= scope.cut);
+      if (seen.some(e => !names.has(e.experiment) && e.reason === 'assigned' && e.eventTs <= outcome.eventTs)) return false;
+      return views.every(view => {
+        const placement = this.#state.place(view, outcome, seen);
+        if (!isPlaced(placement)) return placement === 'unattributed';
+        const lasting = Math.max(...view.definition.metrics.map(metric => metric.attributionMs));
+        return placement.phaseEnd !== null && outcome.eventTs >= placement.phaseEnd + lasting;
+      });
+    }).length;
   }
 
   #isLate(stream: string, outcome: ScopedValue['outcome']): boolean {
@@ -193,11 +213,8 @@ function totalsOf(values: readonly ScopedValue[], metric: Metric): Omit<ArmTotal
 
 const countUnits = (values: readonly ScopedValue[]): number => new Set(values.map(({outcome}) => outcome.unitId)).size;
 
-function unitMeans(values: readonly ScopedValue[]): {variant: string; value: number}[] {
-  const units = new Map<string, {variant: string; sum: number; n: number}>();
-  for (const {outcome, variant, value} of values) {
-    const unit = units.get(outcome.unitId) ?? {variant, sum: 0, n: 0};
-    units.set(outcome.unitId, {variant, sum: unit.sum + value, n: unit.n + 1});
-  }
-  return [...units.values()].map(({variant, sum, n}) => ({variant, value: sum / n}));
+/** What one outcome is in the distribution; a ratio without denominator is nothing. */
+function pointsOf(values: readonly ScopedValue[], {aggregate}: Metric): {variant: string; value: number}[] {
+  if (aggregate !== 'ratio') return values.map(({variant, value}) => ({variant, value}));
+  return values.filter(({denominator}) => denominator !== 0).map(({variant, value, denominator}) => ({variant, value: value / denominator}));
 }

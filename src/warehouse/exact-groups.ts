@@ -1,7 +1,7 @@
-import {unquantise} from '../../core/exact.ts';
-import type {Metric} from '../../core/experiment.ts';
-import {type EpochMs, epochMs} from '../../core/units.ts';
-import type {PairGroups, ValueGroup} from '../warehouse.ts';
+import {unquantise} from '../core/exact.ts';
+import type {Metric} from '../core/experiment.ts';
+import {type EpochMs, epochMs} from '../core/units.ts';
+import type {PairGroups, ValueGroup} from './warehouse.ts';
 
 /** From exact integer sums to the floating-point values that tests are made of: one division each. */
 export type ExactMean = {readonly sumQ: bigint; readonly denominatorQ: bigint};
