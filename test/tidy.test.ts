@@ -19,7 +19,7 @@ const RANK: Readonly<Record<string, number>> = {
   sdk: 4, ingest: 4, worker: 4, closing: 4, analyze: 4, simulate: 5, import: 4,
   guard: 5, report: 5,
   notify: 6,
-  web: 7,
+  web: 7, dashboard: 7,
   roles: 8,
   cli: 9,
 };
@@ -57,7 +57,7 @@ const FUNCTION_LINES_MAX = 70;
 const TABLES = /^core\/histogram-edges\.ts$/;
 
 const files = readdirSync(SRC, {recursive: true, encoding: 'utf8'})
-  .filter(path => path.endsWith('.ts'))
+  .filter(path => /\.tsx?$/.test(path))
   .map(path => ({path, text: readFileSync(join(SRC, path), 'utf8')}));
 
 describe('tidy', () => {
@@ -105,7 +105,7 @@ function importErrors({path, text}: SourceFile): string[] {
       errors.push(...packageErrors(path, specifier));
       continue;
     }
-    if (!specifier.endsWith('.ts') && !specifier.endsWith('.json')) errors.push(`${path}: write the extension in ${specifier}`);
+    if (!/\.(tsx?|json)$/.test(specifier)) errors.push(`${path}: write the extension in ${specifier}`);
     const target = relative(SRC, resolve(SRC, dirname(path), specifier));
     const targetFolder = target.split('/')[0] ?? '';
     if (isRoot) continue;
@@ -127,7 +127,7 @@ function packageErrors(path: string, specifier: string): string[] {
 function styleErrors({path, text}: SourceFile): string[] {
   const errors: string[] = [];
   const lines = text.split('\n').length;
-  if (!/^([a-z0-9-]+\/)*[a-z0-9-]+(\.d)?\.ts$/.test(path)) errors.push(`${path}: use kebab-case`);
+  if (!/^([a-z0-9-]+\/)*[a-z0-9-]+(\.d)?\.tsx?$/.test(path)) errors.push(`${path}: use kebab-case`);
   if (lines > FILE_LINES_MAX && !TABLES.test(path)) errors.push(`${path}: ${lines} lines, limit ${FILE_LINES_MAX}`);
   if (/^export default\b/m.test(text)) errors.push(`${path}: use named exports`);
   if (/^\s*(export )?(const )?enum\b/m.test(text)) errors.push(`${path}: use a union of strings`);

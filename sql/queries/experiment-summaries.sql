@@ -1,4 +1,4 @@
--- One row per treatment: what its newest verdict says of the experiment.
+-- One row per treatment and metric: what its newest verdict says of the experiment.
 SELECT
   experiment,
   variant,
@@ -14,11 +14,10 @@ SELECT
   JSONExtractString(row, 'data_to') AS data_to,
   formatDateTime(created_at, '%Y-%m-%dT%H:%i:%S.%fZ', 'UTC') AS analysed_at
 FROM verdicts
-WHERE stream = {stream:String} AND (experiment, metric, variant, created_at, verdict_id) IN (
-  SELECT experiment, metric, variant, created_at, verdict_id
+WHERE stream = {stream:String} AND verdict_id IN (
+  SELECT argMax(verdict_id, (created_at, verdict_id))
   FROM verdicts
   WHERE stream = {stream:String}
-  ORDER BY created_at DESC, verdict_id DESC
-  LIMIT 1 BY experiment, variant
+  GROUP BY experiment, metric, variant
 )
-ORDER BY experiment, variant;
+ORDER BY experiment, variant, created_at DESC, verdict_id DESC;

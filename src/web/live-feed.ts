@@ -6,6 +6,7 @@ import type {Stream} from '../core/streams.ts';
 import type {Logger} from '../core/telemetry.ts';
 import {epochMs} from '../core/units.ts';
 import type {ExperimentRegistry} from '../experiment/registry.ts';
+import {loadQuery} from '../warehouse/clickhouse/query-file.ts';
 import type {ReadStore} from '../warehouse/warehouse.ts';
 import {ProblemError} from './problem.ts';
 import {newestEnd, toWindow} from './routes/results.ts';
@@ -21,6 +22,8 @@ export type LiveTopic = {
 
 const WINDOWS_EVERY_MS = 1_000;
 const SUMMARIES_EVERY_MS = 2_000;
+/** A round waits this many times as long as it took, so that looking never takes more than a fifth of a core. */
+const REST_PER_WORK = 4;
 /** Proxies cut what is silent; a comment keeps the connection. */
 const HEARTBEAT_MS = 15_000;
 const LISTENERS_MAX = 200;
@@ -99,12 +102,14 @@ export class LiveFeed {
 
   async #loop(signal: AbortSignal, everyMs: number, round: () => Promise<void> | void): Promise<void> {
     while (!signal.aborted) {
+      const startedAt = this.#clock.now();
       try {
         await round();
       } catch (error) {
         this.#logger.warn('live round failed', {error: messageOf(error)});
       }
-      await this.#clock.sleep(everyMs, signal);
+      const tookMs = this.#clock.now() - startedAt;
+      await this.#clock.sleep(Math.max(everyMs, tookMs * REST_PER_WORK), signal);
     }
   }
 
@@ -120,6 +125,8 @@ export class LiveFeed {
     const {stream, experiment, sizeS, slideS} = channel.topic;
     if (experiment === null) return;
     const [sizeMs, slideMs] = [sizeS * 1000, slideS * 1000];
+    const [fingerprint] = await this.#warehouse.query(loadQuery('windows-fingerprint'), {parameters: {stream: stream.name, experiment}});
+    if (!isNew(channel, 'fingerprint', fingerprint)) return;
     const to = await newestEnd(this.#warehouse, {stream, experiment, sizeMs});
     if (to === null) return;
     const from = epochMs(to - WINDOWS_BACK * slideMs);

@@ -31,7 +31,7 @@ type Row = {
   readonly analysed_at: string;
 };
 
-const ROWS_MAX = 10_000;
+const ROWS_MAX = 50_000;
 
 /** By experiment; those without a verdict are not in it. */
 export async function readSummaries({warehouse}: {readonly warehouse: ReadStore}, stream: string): Promise<ReadonlyMap<string, ExperimentSummary>> {
@@ -42,7 +42,9 @@ export async function readSummaries({warehouse}: {readonly warehouse: ReadStore}
 }
 
 function summaryOf(rows: readonly Row[]): ExperimentSummary {
-  const treatments = rows.map(({variant, decision, reasons}) => ({variant, decision, reasons: [...reasons]}));
+  // The newest row of a treatment comes first; its decision is the same on all of one analysis.
+  const newest = new Map(rows.toReversed().map(row => [row.variant, row]));
+  const treatments = [...newest.values()].map(({variant, decision, reasons}) => ({variant, decision, reasons: [...reasons]})).sort((a, b) => (a.variant < b.variant ? -1 : 1));
   const [worst] = treatments.map(({decision}) => decision).sort((a, b) => URGENCY.indexOf(a) - URGENCY.indexOf(b));
   const isUnhealthy = rows.some(row => Number(row.is_unhealthy) === 1);
   const largest = <Key extends 'data_to' | 'analysed_at'>(key: Key): string => rows.map(row => row[key]).sort().at(-1) ?? '';

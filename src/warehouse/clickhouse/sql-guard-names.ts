@@ -175,12 +175,18 @@ class NameWalk {
     this.#frames.push(
       frame({
         mustBeQuery: isTablePlace || (isFirst && current.mustBeQuery),
-        isInList: IN_FUNCTION.test(called) || (isFirst && current.isInList),
+        isInList: (IN_FUNCTION.test(called) || (isFirst && current.isInList)) && !this.#isQuery(index + 1),
         hasPlainFrom: PLAIN_FROM_FUNCTIONS.has(called),
         isApply: called === 'APPLY',
       }),
     );
     return index + 1;
+  }
+
+  /** `IN (SELECT a, b …)` is a query and no list; a column called `select` would be followed by a comma or an operator. */
+  #isQuery(index: number): boolean {
+    const [first, next] = [this.#at(index), this.#at(index + 1)];
+    return (first?.upper === 'SELECT' || first?.upper === 'WITH') && first.kind === 'word' && next !== undefined && (next.kind !== 'punctuation' || ['(', '*', '[', '-'].includes(next.text));
   }
 
   #isQueryAhead(index: number): boolean {

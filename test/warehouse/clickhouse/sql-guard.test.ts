@@ -75,6 +75,10 @@ const ATTACKS: readonly (readonly [string, RegExp])[] = [
   ['SELECT 1 IN system.users', /users/],
   ['SELECT 1 IN (system.users)', /users/],
   ['SELECT 1 IN ((system.users))', /users/],
+  ['SELECT 1 IN (select, system.users)', /select/],
+  ['SELECT 1 IN (with.a, system.users)', /with/],
+  ['SELECT 1 IN (SELECT a FROM v_outcomes, system.users GROUP BY a, b)', /users/],
+  ['SELECT 1 IN (SELECT 1 IN (v_pairs, system.users))', /users/],
   ['SELECT in(1, system.users)', /users/],
   ['SELECT globalNotIn(1, system.users)', /users/],
   ['SELECT (SELECT count() FROM system.users)', /users/],
@@ -111,6 +115,7 @@ const ATTACKS: readonly (readonly [string, RegExp])[] = [
 const ORDINARY = [
   'SELECT 1',
   'select count() from v_outcomes where experiment = \'a;b -- /* "\' ;',
+  'SELECT count() FROM v_outcomes WHERE unit_id IN (SELECT unit_id FROM v_exposures WHERE phase IN (1, 2) GROUP BY unit_id, variant ORDER BY unit_id, variant LIMIT 1 BY variant, phase)',
   'SELECT * FROM v_outcomes AS o JOIN v_pairs p USING (experiment) WHERE o.variant IN (\'a\', \'b\') ORDER BY 1 LIMIT 10',
   'WITH recent AS (SELECT * FROM v_outcomes), 5 AS n SELECT variant, count() FROM recent WHERE phase IN (SELECT phase FROM recent) GROUP BY variant, phase HAVING n > 1',
   'SELECT * FROM v_windows(size_s = 60, slide_s = 10) WHERE n > 0',

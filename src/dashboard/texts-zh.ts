@@ -1,0 +1,27 @@
+import type {Words} from './texts.ts';
+
+export const CHINESE_WORDS: Words = {
+  experiments: '实验', alerts: '告警', deliveries: '投递', guards: '护栏规则', pipeline: '流水线', audit: '审计日志', pages: '页面', skip: '跳到正文',
+  stream: '流', language: '语言', theme: '主题', themeAuto: '跟随系统', themeLight: '浅色', themeDark: '深色', signIn: '登录', signOut: '退出', apiKey: 'API 密钥',
+  signInWhy: '此服务器需要 API 密钥。密钥用 `assay keys add` 生成，不会保存在浏览器里。', loading: '加载中…', failed: '无法加载', retry: '重试', none: '无',
+  search: '按名称或负责人查找', lifecycle: '生命周期', all: '全部', decision: '结论', health: '健康', traffic: '流量', units: '单元', variants: '变体', dataThrough: '数据截至', changed: '最近变更', experiment: '实验',
+  healthy: '健康', unhealthy: '不健康', 'not-checked': '未检查', noVerdict: '尚无结论', noExperiments: '还没有实验。用 `assay experiments create FILE` 发布定义，或运行 `assay demo`。', noMatch: '没有匹配的实验。',
+  listOf: (shown, all) => `共 ${all} 个实验，显示 ${shown} 个，最紧急的在前`,
+  draft: '草稿', running: '运行中', paused: '已暂停', concluded: '已结束', archived: '已归档', version: '版本', phase: '阶段', owner: '负责人', hypothesis: '假设', control: '对照', unit: '单元', design: '设计',
+  verdict: '结论', why: '原因', checks: '健康检查', metrics: '指标', metricsCaption: '每个处理组的每个指标与对照的比较。条形显示效应：粗线为固定样本，细线为始终有效。', bar: '效应',
+  windows: '实时滑动窗口', windowsCaption: '单个指标的窗口，最新的在前', live: '实时', away: '连接中断，正在重试', statistic: '统计量', size: '窗口', slide: '步长', seconds: '秒', windowEnd: '窗口结束', status: '状态', closed: '已关闭', provisional: '暂定',
+  provisionalNote: '阴影部分为暂定：仍在填充，关闭时由事实重新计算。', noWindows: '还没有窗口含有数据。',
+  trend: '至今的效应及其置信序列', trendNote: '每次分析一个点。无论查看多少次，带状区间都有效；竖线标记阶段与变更，虚线标记告警。', noTrend: '此指标尚无分析。', analysed: '分析时间', effect: '效应', low: '下限', high: '上限',
+  boxes: '分布', pairs: '配对', intervals: '效应', tests: '全部检验', sql: '这些数字背后的 SQL', evidence: '证据', history: '变更', author: '作者', reason: '原因', when: '时间', weights: '权重', asTable: '以表格显示', markers: '标记', marker: '标记',
+  start: '开始', pause: '暂停', resume: '恢复', conclude: '结束', archive: '归档', editWeights: '调整权重', reasonWhy: '为什么？原因会随版本保存。', confirm: '确认', cancel: '取消',
+  startWhat: '从现在起分配单元。', pauseWhat: '恢复之前，所有单元都得到回退变体。', resumeWhat: '新阶段开始。', concludeWhat: '实验永久结束，结果保留。', archiveWhat: '从配置中移除，结果保留。', weightsWhat: '新阶段开始；移动尽可能少的单元。',
+  done: version => `完成：现在是版本 ${version}。`, moved: share => `${share} 的单元发生移动。`, sumOf: share => `占比 ${share}`,
+  rule: '规则', variant: '变体', state: '状态', severity: '级别', value: '值', threshold: '阈值', pending: '待定', firing: '触发中', resolved: '已恢复', noAlerts: '目前没有告警。',
+  channel: '渠道', subject: '主题', attempts: '尝试次数', answer: '应答', due: '待发', delivered: '已送达', disabled: '已停用', redeliver: '重新投递', redelivered: '已重新排队。', noDeliveries: '尚未发送任何消息。', log: '日志', body: '正文',
+  metric: '指标', window: '窗口', bound: '界限', minN: '最小样本', action: '动作', above: '高于', below: '低于', noGuards: '没有实验设置护栏规则。', backtest: '它本会做什么',
+  backtestHow: '在启用之前，先在日志上回测护栏规则：',
+  lag: '延迟', records: '条记录', progress: '持久化至', closedThrough: '关闭至', pausedSeconds: '暂停', ledger: '账本', partition: '分区', committed: '已提交', end: '日志末尾', throughput: '每分钟记录数', deadLetters: '死信', code: '代码', message: '消息', arrived: '到达',
+  appended: '追加', accepted: '接受', duplicate: '重复', conflict: '冲突', dead_lettered: '死信', forgotten: '已遗忘', facts: '事实', mismatch: '差异', ledgerNote: '追加 = 接受 + 重复 + 死信 + 已遗忘，且 接受 = 事实', versions: '版本', noDeadLetters: '没有死信。', balanced: '平衡', unbalanced: '不平衡', auditState: '审计重新计算的切片',
+  auditChecked: (checked, mismatch) => `检查 ${checked} 个，${mismatch} 个不同`,
+  actor: '谁', role: '角色', target: '对象', detail: '详情', noEntries: '尚无记录。', notFound: '没有这个页面。', read: '读数',
+};
