@@ -25,5 +25,5 @@ describe.skipIf(reason !== null)(`faults${reason === null ? '' : ` (skipped: ${r
     expect(rows.length, output).toBeGreaterThan(0);
     expect(code, `seed ${seed}\n${output}`).toBe(0);
     expect(run.lines.at(-1)).toMatch(/^\d+ faults, \d+ times injected: \d+ exact, 0 not; (\d+) of \1 planted bugs and alterations caught/);
-  }, 900_000);
+  }, 1_800_000);
 });

@@ -10,7 +10,7 @@ import {type Proc, until} from './processes.ts';
 export type Prepared = {readonly stream: Stream; readonly planned: Planned[]};
 
 /** A stream of its own with an ordinary bad day's events, not yet sent. */
-export async function prepare({lab, seed}: FaultRun, name: string, given: {readonly events: number; readonly partitions?: number}): Promise<Prepared> {
+export async function prepare({lab, seed}: Pick<FaultRun, 'lab' | 'seed'>, name: string, given: {readonly events: number; readonly partitions?: number}): Promise<Prepared> {
   const {events, partitions = 6} = given;
   const startTs = startOf(seed);
   const stream = await lab.openStream(`${name}-${seed}`, {partitions, startTs});
@@ -21,10 +21,10 @@ export async function prepare({lab, seed}: FaultRun, name: string, given: {reado
 }
 
 /** Kills a random one of three workers again and again while events come in; each is started anew. */
-async function killWhileProducing(run: FaultRun, {stream, planned}: Prepared, given: {readonly kills: number; readonly extra?: readonly string[]; readonly pauseMs: number}): Promise<number> {
+async function killWhileProducing(run: FaultRun, {stream, planned}: Prepared, given: {readonly kills: number; readonly pauseMs: number}): Promise<number> {
   const {lab, rng} = run;
-  const {kills, extra = [], pauseMs} = given;
-  const workers = [0, 1, 2].map(() => lab.worker(stream, extra));
+  const {kills, pauseMs} = given;
+  const workers = [0, 1, 2].map(() => lab.worker(stream));
   const perSecond = countEvents(planned) / ((kills * pauseMs) / 1000);
   const produced = lab.produce(stream, planned, {perSecond});
   let done = 0;
@@ -32,7 +32,7 @@ async function killWhileProducing(run: FaultRun, {stream, planned}: Prepared, gi
     await sleep(pauseMs * (0.5 + rng.next()));
     const victim = Math.floor(rng.next() * workers.length);
     await workers[victim]?.kill();
-    workers[victim] = lab.worker(stream, extra);
+    workers[victim] = lab.worker(stream);
   }
   await produced;
   await lab.drained(stream);
@@ -54,13 +54,16 @@ const sigkillWorkers: Fault = {
   },
 };
 
-/** The planted bug: workers that acknowledge before the rows are durable, under the same kills. */
-async function earlyAckControl(run: FaultRun): Promise<Verdict['control']> {
-  const {lab} = run;
-  const prepared = await prepare(run, 'sigkill-bug', {events: 4_000});
-  await killWhileProducing(run, prepared, {kills: 2, extra: ['--bug', 'early-ack'], pauseMs: 3_500});
-  const {errors} = await lab.settle(prepared.stream, prepared.planned);
-  return {what: 'workers that commit before rows are durable', isCaught: errors.length > 0};
+/** The planted bug: a worker that acknowledges before the rows are durable, killed when its offset has moved. */
+async function earlyAckControl({lab, seed}: FaultRun): Promise<Verdict['control']> {
+  const {stream, planned} = await prepare({lab, seed}, 'sigkill-bug', {events: 2_000});
+  await lab.produce(stream, planned);
+  await lab.worker(stream, ['--bug', 'early-ack', '--fail-at', 'after-commit']).exited;
+  const worker = lab.worker(stream);
+  await lab.drained(stream);
+  await worker.stop();
+  const {errors} = await lab.settle(stream, planned);
+  return {what: 'a worker that commits before rows are durable', isCaught: errors.length > 0};
 }
 
 const killPoints: Fault = {
