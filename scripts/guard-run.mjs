@@ -228,9 +228,13 @@ async function openRegistry(brokers) {
   return registry;
 }
 
+const closeAll = async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+};
+for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => void closeAll().finally(() => process.exit(1)));
 try {
   await main();
 } finally {
-  for (const close of closers.reverse()) await close();
+  await closeAll();
 }
 process.exit(worst > LIMIT_MS ? 1 : 0);

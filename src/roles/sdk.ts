@@ -2,6 +2,7 @@
 import {AsyncLocalStorage} from 'node:async_hooks';
 import {randomUUID} from 'node:crypto';
 import type {Event} from '../core/events.ts';
+import type {Rng} from '../core/rng.ts';
 import {messageOf} from '../core/errors.ts';
 import {LIVE_STREAM} from '../core/streams.ts';
 import {type Logger, NO_METRICS, SILENT_LOGGER} from '../core/telemetry.ts';
@@ -53,12 +54,13 @@ export function openTracker(options: TrackerOptions): Tracker {
   const limits: SdkLimits = {...SDK_LIMITS, ...options.limits};
   const {transport, config} = wire(options, {logger, limits});
   const spool = options.spool === undefined ? undefined : openSpool(options.spool, {logger, limits});
-  const sender = new Sender({transport, clock: SYSTEM_CLOCK, rng: SYSTEM_RNG, logger, limits, ...(spool === undefined ? {} : {spool})});
+  const rng = pooled(SYSTEM_RNG);
+  const sender = new Sender({transport, clock: SYSTEM_CLOCK, rng, logger, limits, ...(spool === undefined ? {} : {spool})});
   const tracker = new Tracker({
     sender, config, logger, limits,
     context: new AsyncLocalStorage<TraceContext>(),
     clock: SYSTEM_CLOCK,
-    rng: SYSTEM_RNG,
+    rng,
     monotonicMs: () => performance.now(),
     prices: options.prices ?? {},
     attributes: options.attributes ?? {},
@@ -129,6 +131,25 @@ function openSpool(directory: string, {logger, limits}: Shared): DiskSpool | und
     return undefined;
   }
 }
+
+/** Random bytes by the page: asking the system for ten at a time is most of what an event id costs. */
+function pooled(rng: Rng): Rng {
+  let page = rng.bytes(RANDOM_PAGE_BYTES);
+  let at = 0;
+  return {
+    next: () => rng.next(),
+    bytes: length => {
+      if (at + length > page.length) {
+        page = rng.bytes(Math.max(RANDOM_PAGE_BYTES, length));
+        at = 0;
+      }
+      at += length;
+      return page.subarray(at - length, at);
+    },
+  };
+}
+
+const RANDOM_PAGE_BYTES = 8_192;
 
 const OPEN = new Set<{readonly tracker: Tracker; readonly sender: Sender}>();
 
