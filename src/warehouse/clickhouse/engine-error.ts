@@ -64,6 +64,7 @@ const FIX_BY_CODE: Readonly<Record<number, string>> = {
   241: 'give the engine more memory, or send smaller batches',
   243: 'free disk space',
   252: 'inserts come faster than merges; they go on by themselves once parts are merged',
+  456: 'give the parameter; windows are v_windows(size_s = 60, slide_s = 10), in seconds',
   516: 'check the user and password',
 };
 
@@ -92,7 +93,8 @@ function assayCode(engineCode: number, text: string): ErrorCode {
 
 /** On one line, without stack traces, and short enough for a log. */
 function tidyMessage(message: string): string {
-  const text = message.split(/\. ?Stack trace/)[0] ?? message;
+  // What follows names the columns of the plan, often a page of them.
+  const text = message.split(/\. ?Stack trace|: while executing '?FUNCTION/)[0] ?? message;
   const line = text.replaceAll(/\s+/g, ' ').trim();
   return line.length > MESSAGE_CHARS_MAX ? `${line.slice(0, MESSAGE_CHARS_MAX)}…` : line;
 }

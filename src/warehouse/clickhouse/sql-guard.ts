@@ -44,7 +44,21 @@ export function guardStatement(sql: string, options: GuardOptions): GuardedState
   const own = options.database ?? 'default';
   const refusal = refusedName(inner, {access: options.access, own});
   refuseIf(refusal !== null, refusal ?? '');
-  return {sql: joinTokens(sql, body), format, settings};
+  return {sql: joinTokens(sql, namedWindows(body)), format, settings};
+}
+
+const WINDOW_PARAMETERS = [{name: 'size_s', back: 2, before: '('}, {name: 'slide_s', back: 4, before: ','}] as const;
+const WINDOW_VIEWS: ReadonlySet<string> = new Set(['v_windows', 'v_windows_all']);
+
+/** `v_windows(60, 10)` as the engine wants it: `v_windows(size_s = 60, slide_s = 10)`. */
+function namedWindows(tokens: readonly SqlToken[]): SqlToken[] {
+  return tokens.map((token, index) => {
+    const parameter = WINDOW_PARAMETERS.find(({back, before}) => {
+      const view = tokens[index - back];
+      return view?.kind === 'word' && WINDOW_VIEWS.has(view.text) && tokens[index - back + 1]?.text === '(' && tokens[index - 1]?.text === before;
+    });
+    return parameter === undefined || token.kind !== 'number' ? token : {...token, text: `${parameter.name} = ${token.text}`};
+  });
 }
 
 function refuseIf(condition: boolean, message: string): void {

@@ -170,3 +170,12 @@ describe('the guard of user statements', () => {
     expect(() => guardStatement('SELECT 1 FORMAT CSV', {access: 'views', allowsFormat: false})).toThrow(/FORMAT/);
   });
 });
+
+test.each([
+  ['SELECT n FROM v_windows(60, 10)', 'SELECT n FROM v_windows(size_s = 60, slide_s = 10)'],
+  ['SELECT n FROM v_windows_all ( 60,10 ) WHERE n IN (60, 10)', 'SELECT n FROM v_windows_all ( size_s = 60,slide_s = 10 ) WHERE n IN (60, 10)'],
+  ['SELECT n FROM v_windows(size_s = 60, slide_s = 10)', 'SELECT n FROM v_windows(size_s = 60, slide_s = 10)'],
+  ["SELECT 'v_windows(60, 10)', pow(60, 10)", "SELECT 'v_windows(60, 10)', pow(60, 10)"],
+])('size and slide of windows may come by position: %s', (written, wanted) => {
+  expect(asViewer(written).sql).toBe(wanted);
+});
