@@ -15,7 +15,7 @@ const RANK: Readonly<Record<string, number>> = {
   core: 0,
   config: 1, observe: 1,
   avro: 2, stats: 2, assign: 2, log: 2, warehouse: 2,
-  experiment: 3,
+  experiment: 3, quality: 3,
   sdk: 4, ingest: 4, worker: 4, closing: 4, analyze: 4, simulate: 5, import: 4,
   guard: 5, report: 5,
   notify: 6,

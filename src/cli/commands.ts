@@ -6,6 +6,7 @@ import {deadLettersCommand} from './commands/dead-letters.ts';
 import {deliveriesCommand} from './commands/deliveries.ts';
 import {demoCommand} from './commands/demo.ts';
 import {doctorCommand} from './commands/doctor.ts';
+import {evaluateCommand} from './commands/evaluate.ts';
 import {experimentsCommand} from './commands/experiments.ts';
 import {forgetCommand} from './commands/forget.ts';
 import {exportCommand} from './commands/export.ts';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly Command[] = [
   jobsCommand,
   experimentsCommand,
   assignCommand,
+  evaluateCommand,
   importCommand,
   simulateCommand,
   analyzeCommand,
