@@ -42,6 +42,7 @@ type LabParts = {
   readonly ground: Ground;
   readonly surgery: Surgery;
   readonly configFile: string;
+  readonly checkerFile: string;
 };
 
 /** Real brokers, the real engine behind HTTP and a fault proxy between it and the workers. */
@@ -56,6 +57,8 @@ export class Lab {
   readonly #engine: Proc;
   /** For processes under test: through the proxy. */
   readonly #configFile: string;
+  /** For operators' commands and the checker: straight to the engine, with patience. */
+  readonly #checkerFile: string;
   readonly #procs = new Set<Proc>();
 
   private constructor(parts: LabParts, note: (line: string) => void) {
@@ -68,6 +71,7 @@ export class Lab {
     this.#directory = parts.directory;
     this.#engine = parts.engine;
     this.#configFile = parts.configFile;
+    this.#checkerFile = parts.checkerFile;
   }
 
   static async open({ports, brokers: count = 1, note}: LabOptions): Promise<Lab> {
@@ -83,9 +87,9 @@ export class Lab {
       return file;
     };
     const configFile = await write('tested.yaml', `http://127.0.0.1:${proxy.port}`, 4_000);
-    const checker = await write('checker.yaml', url, 120_000);
-    const ground = await ports.openGround(checker);
-    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, surgery: ports.openSurgery(checker), configFile}, note);
+    const checkerFile = await write('checker.yaml', url, 120_000);
+    const ground = await ports.openGround(checkerFile);
+    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, surgery: ports.openSurgery(checkerFile), configFile, checkerFile}, note);
   }
 
   startProc(name: string, file: string, args: readonly string[]): Proc {
@@ -102,7 +106,7 @@ export class Lab {
 
   /** `assay forget UNIT`, as an operator types it. @returns what it says, and its exit code */
   async forget(stream: Stream, unitId: string): Promise<{readonly code: number | null; readonly through: number; readonly text: string}> {
-    const proc = this.startProc('forget', 'bin/assay.cjs', ['forget', unitId, '--config', this.#configFile, '--stream', stream.name, '--json']);
+    const proc = this.startProc('forget', 'bin/assay.cjs', ['forget', unitId, '--config', this.#checkerFile, '--stream', stream.name, '--json']);
     const code = await proc.exited;
     const text = proc.lines.join('\n');
     const through = /"forgotten_through":"([^"]+)"/.exec(text)?.[1];
