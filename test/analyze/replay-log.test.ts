@@ -16,11 +16,11 @@ const PAIRS = 30;
 const CLOCK: Clock = {now: () => epochMs(T0 + 90_000), sleep: async () => undefined};
 const codec = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, encodeTick, encode: encodeOutcome};
 
-function recordsOf(valueOf: (item: number, variant: string) => number): LogRecord[] {
+function recordsOf(scoreOf: (item: number, variant: string) => number): LogRecord[] {
   return ['a', 'b'].flatMap((variant, arm) =>
     Array.from({length: PAIRS}, (_, item): LogRecord => {
       const at = T0 + item * 100 + arm * 10;
-      const event = {...outcome(`u${item}`, at), itemId: `q${item}`, variantHint: {x: variant}, measures: {score: valueOf(item, variant)}};
+      const event = {...outcome(`u${item}`, at), itemId: `q${item}`, variantHint: {x: variant}, measures: {score: scoreOf(item, variant)}};
       return {partition: 0, offset: BigInt(arm * PAIRS + item), timestamp: epochMs(T0 + 60_000), key: `u${item}`, value: encodeOutcome(event), headers: {}};
     }),
   );
@@ -40,12 +40,12 @@ function platformOver(records: readonly LogRecord[]): Platform {
 }
 
 const SPAN = [{log_epoch: 1, partition: 0, from: '0', to: String(2 * PAIRS)}];
-const valueOf = (item: number, variant: string): number => (item % 7) / 10 + (variant === 'b' ? (item % 3) / 100 : 0);
+const scoreOf = (item: number, variant: string): number => (item % 7) / 10 + (variant === 'b' ? (item % 3) / 100 : 0);
 
 async function storedVerdict() {
   const metric = makeMetric({key: 'score', measure: 'score'});
   const view = {...makeView({experiment: 'x', design: 'paired', metrics: [metric]}), experiment: 'x', stream: STREAM.name};
-  const facts = await analysisFromLog(platformOver(recordsOf(valueOf)), {stream: STREAM, offsets: SPAN});
+  const facts = await analysisFromLog(platformOver(recordsOf(scoreOf)), {stream: STREAM, offsets: SPAN});
   const verdicts = {latestVerdicts: async () => []};
   const rows = await analyzeExperiment({
     warehouse: {...facts, ...verdicts}, clock: CLOCK, versions: VERSIONS, stream: STREAM.name, view, cut: epochMs(T0 + 61_000), audit: AUDITED,
@@ -66,12 +66,12 @@ describe('replay from the log', () => {
   test('the same records give the same bytes', async () => {
     const {stored, replayOver} = await storedVerdict();
     expect(stored).toMatchObject({test: 'paired-t', pairs: PAIRS, offsets: SPAN});
-    expect(await replayOver(recordsOf(valueOf))).toMatchObject({identical: true, precision: 'bytes', reason: null, differences: []});
+    expect(await replayOver(recordsOf(scoreOf))).toMatchObject({identical: true, precision: 'bytes', reason: null, differences: []});
   });
 
   test('one changed event is named as the events', async () => {
     const {replayOver} = await storedVerdict();
-    const changed = recordsOf((item, variant) => valueOf(item, variant) + (item === 4 && variant === 'b' ? 0.01 : 0));
+    const changed = recordsOf((item, variant) => scoreOf(item, variant) + (item === 4 && variant === 'b' ? 0.01 : 0));
     const result = await replayOver(changed);
     expect(result).toMatchObject({identical: false, reason: 'events'});
     expect(result.differences.map(({path}) => path)).toContain('mean_variant');
@@ -79,6 +79,6 @@ describe('replay from the log', () => {
 
   test('offsets that the log no longer holds are an error that says what it has', async () => {
     const {replayOver} = await storedVerdict();
-    await expect(replayOver(recordsOf(valueOf).slice(5))).rejects.toThrow(/offsets 5 to 60.*covers epoch 1, offsets 0 to 60; replay it from facts/);
+    await expect(replayOver(recordsOf(scoreOf).slice(5))).rejects.toThrow(/offsets 5 to 60.*covers epoch 1, offsets 0 to 60; replay it from facts/);
   });
 });
