@@ -11,7 +11,7 @@ import {ReportPublisher, type Subscription} from '../notify/publish-reports.ts';
 import {CronTimes, runDigestSchedule} from '../notify/schedule.ts';
 import {textsOf} from '../report/languages.ts';
 import type {Platform} from './platform.ts';
-import {openChannel} from './wire-channels.ts';
+import {openAlertmanager, openChannel} from './wire-channels.ts';
 
 /** Who is told what: the outbox with its channels, reports on a change of decision and by the clock, alerts. */
 export type Notifications = {
@@ -40,11 +40,12 @@ const TOLD_MAX = 10_000;
 /** Everything configured under `webhooks`; without any, nothing is enqueued. */
 export function openNotifications(platform: Platform): Notifications {
   const {config, warehouse, clock, rng, logger, metrics, closing} = platform;
-  const subscriptions: Subscription[] = config.webhooks.map(webhook => ({
-    channel: openChannel(webhook, {clock, resolve: systemResolve}),
-    events: webhook.events,
-    texts: textsOf(webhook.language),
-  }));
+  const endpoint = {clock, resolve: systemResolve};
+  const alertmanager = openAlertmanager(config, endpoint);
+  const subscriptions: Subscription[] = [
+    ...config.webhooks.map(webhook => ({channel: openChannel(webhook, endpoint), events: webhook.events, texts: textsOf(webhook.language)})),
+    ...(alertmanager === null ? [] : [{channel: alertmanager, events: ['alert'], texts: textsOf('en')}]),
+  ];
   const channels = subscriptions.map(({channel}) => channel);
   const outbox = new Outbox({store: warehouse, channels, clock, rng, logger, metrics});
   const enqueue = outbox.enqueue.bind(outbox);

@@ -98,7 +98,7 @@ webhooks: [{name: '', url: nowhere, secrets: [short], events: [everything], colo
 
   test('webhooks: a secret may stand alone, all events are the default, wrong secrets are not shown', () => {
     const [webhook] = loadConfig({env: {}, file: fileOf(`webhooks: [{name: chat, url: "https://example.com/h", secrets: ${SECRET}}]\n`)}).webhooks;
-    expect(webhook).toEqual({name: 'chat', url: 'https://example.com/h', secrets: [SECRET], events: ['decision_changed', 'digest', 'alert'], allow: []});
+    expect(webhook).toEqual({name: 'chat', kind: 'generic', language: 'en', url: 'https://example.com/h', secrets: [SECRET], events: ['decision_changed', 'digest', 'alert'], allow: []});
     expect(errorOf({file: fileOf('webhooks: [{name: chat, url: "https://example.com/h", secrets: [hunter2]}]\n')})).not.toContain('hunter2');
   });
 
