@@ -104,7 +104,7 @@ export class PartitionWork {
   takePending(): FlushPart | undefined {
     if (this.#cursor === undefined || this.#pending.length === 0) return undefined;
     const part = {work: this, rows: this.#pending, cursor: this.#cursor};
-    this.#pending = new PendingRows(this, this.#codec);
+    this.#pending = new PendingRows(this, this.#codec, part.rows);
     this.#pendingSince = undefined;
     return part;
   }

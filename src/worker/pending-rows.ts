@@ -1,4 +1,4 @@
-import type {DeadLetterCode, Event, Outcome} from '../core/events.ts';
+import type {DeadLetterCode, Event, Exposure, Outcome} from '../core/events.ts';
 import type {Arrival, ArrivalRow, DeadLetterRow, ExposureFact, FactRows, OutcomeFact} from '../core/facts.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {EventCodec, SlicedOutcome} from './event-codec.ts';
@@ -11,6 +11,7 @@ const [EXPOSURE, OUTCOME] = [0, 1];
 
 const ROWS_MIN = 256;
 const BYTES_MIN = 32 * 1024;
+const HEADROOM = 1.25;
 const NO_EVENT = {eventTs: 0, idHash: 0n} as const;
 
 /** Of a record that becomes a fact: what is asked of it before it is decoded again. */
@@ -37,19 +38,30 @@ export class PendingRows {
   #valuesLength = 0;
   #bytes = 0;
   /** A Buffer, so that readers need not wrap each view of it. */
-  #values: Uint8Array<ArrayBuffer> = Buffer.alloc(BYTES_MIN);
-  #ends = new Uint32Array(ROWS_MIN);
-  #kinds = new Uint8Array(ROWS_MIN);
-  #offsets = new BigInt64Array(ROWS_MIN);
-  #appendTs = new Float64Array(ROWS_MIN);
-  #arrivalTs = new Float64Array(ROWS_MIN);
-  #eventTs = new Float64Array(ROWS_MIN);
-  #idHashes = new BigUint64Array(ROWS_MIN);
-  #payloadHashes = new BigUint64Array(ROWS_MIN);
+  #values: Uint8Array<ArrayBuffer>;
+  #ends: Uint32Array<ArrayBuffer>;
+  #kinds: Uint8Array<ArrayBuffer>;
+  #offsets: BigInt64Array<ArrayBuffer>;
+  #appendTs: Float64Array<ArrayBuffer>;
+  #arrivalTs: Float64Array<ArrayBuffer>;
+  #eventTs: Float64Array<ArrayBuffer>;
+  #idHashes: BigUint64Array<ArrayBuffer>;
+  #payloadHashes: BigUint64Array<ArrayBuffer>;
 
-  constructor(at: {readonly logEpoch: number; readonly partition: number}, codec: EventCodec) {
+  /** @param before the rows of the flush before, which these will be about as many as */
+  constructor(at: {readonly logEpoch: number; readonly partition: number}, codec: EventCodec, before?: PendingRows) {
     this.#at = at;
     this.#codec = codec;
+    const rows = Math.max(ROWS_MIN, Math.ceil((before?.length ?? 0) * HEADROOM));
+    this.#values = Buffer.allocUnsafeSlow(Math.max(BYTES_MIN, Math.ceil((before === undefined ? 0 : before.#valuesLength) * HEADROOM)));
+    this.#ends = new Uint32Array(rows);
+    this.#kinds = new Uint8Array(rows);
+    this.#offsets = new BigInt64Array(rows);
+    this.#appendTs = new Float64Array(rows);
+    this.#arrivalTs = new Float64Array(rows);
+    this.#eventTs = new Float64Array(rows);
+    this.#idHashes = new BigUint64Array(rows);
+    this.#payloadHashes = new BigUint64Array(rows);
   }
 
   /** One row for each record. */
@@ -69,7 +81,7 @@ export class PendingRows {
   pushFact(arrival: Arrival, event: EventColumns & {readonly kind: 'exposure' | 'outcome'; readonly payloadHash: bigint}, value: Uint8Array): void {
     const end = this.#valuesLength + value.byteLength;
     if (end > this.#values.length) {
-      const larger = Buffer.alloc(Math.max(end, this.#values.length * 2));
+      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#values.length * 2));
       larger.set(this.#values);
       this.#values = larger;
     }
@@ -105,12 +117,11 @@ export class PendingRows {
   }
 
   /** The rows of the outcomes for which `wants` says so, judged by the columns alone. */
-  outcomeRowsWhere(wants: (columns: EventColumns & {readonly arrivalTs: number}) => boolean): number[] {
+  outcomeRowsWhere(wants: (eventTs: number, arrivalTs: number, idHash: bigint) => boolean): number[] {
     const found: number[] = [];
     for (let row = 0; row < this.#length; row++) {
       if (this.#kinds[row] !== OUTCOME) continue;
-      const columns = {eventTs: this.#eventTs[row] ?? 0, arrivalTs: this.#arrivalTs[row] ?? 0, idHash: this.#idHashes[row] ?? 0n};
-      if (wants(columns)) found.push(row);
+      if (wants(this.#eventTs[row] ?? 0, this.#arrivalTs[row] ?? 0, this.#idHashes[row] ?? 0n)) found.push(row);
     }
     return found;
   }
@@ -130,7 +141,7 @@ export class PendingRows {
   #fact(row: number): ExposureFact | OutcomeFact {
     const event = this.#event(row);
     const arrival = this.#arrival(row);
-    return event.kind === 'outcome' ? outcomeFact(event, arrival) : {...event, arrival};
+    return event.kind === 'outcome' ? outcomeFact(event, arrival) : exposureFact(event, arrival);
   }
 
   /** What was decoded once is decoded again. */
@@ -148,11 +159,16 @@ export class PendingRows {
     let letter = 0;
     let code: DeadLetterCode | '' = '';
     for (let row = 0; row < this.#length; row++) {
-      const arrival = this.#arrival(row);
+      const {logEpoch, partition} = this.#at;
+      const offset = this.#offsets[row] ?? 0n;
       const kind = KINDS[this.#kinds[row] ?? 0] as RowKind;
-      if (this.deadLetters[letter]?.offset === arrival.offset) code = this.deadLetters[letter++]?.code ?? '';
+      if (kind === 'dead_letter' && this.deadLetters[letter]?.offset === offset) code = this.deadLetters[letter++]?.code ?? '';
       yield {
-        ...arrival,
+        logEpoch,
+        partition,
+        offset,
+        appendTs: this.#appendTs[row] as EpochMs,
+        arrivalTs: this.#arrivalTs[row] as EpochMs,
         kind,
         idHash: this.#idHashes[row] ?? 0n,
         payloadHash: this.#payloadHashes[row] ?? 0n,
@@ -202,6 +218,15 @@ export class PendingRows {
     this.#idHashes = grown(this.#idHashes, rows);
     this.#payloadHashes = grown(this.#payloadHashes, rows);
   }
+}
+
+function exposureFact(event: Exposure, arrival: Arrival): ExposureFact {
+  const {kind, eventId, experiment, variant, phase, unitId, eventTs, configVersion, reason} = event;
+  const {itemId, sessionId, sampleRate, traceId, attributes} = event;
+  return {
+    kind, eventId, experiment, variant, phase, unitId, eventTs, configVersion, reason, itemId, sessionId, sampleRate, traceId,
+    attributes, arrival,
+  };
 }
 
 /** Written out: a spread costs more than the decoding of a short record. */

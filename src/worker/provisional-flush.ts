@@ -79,7 +79,7 @@ function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context):
   const {sliceMs, latenessMs} = stream;
   let late = 0;
   let duplicates = 0;
-  const fresh = rows.outcomeRowsWhere(({eventTs, arrivalTs, idHash}) => {
+  const fresh = rows.outcomeRowsWhere((eventTs, arrivalTs, idHash) => {
     const sliceEnd = Math.floor(eventTs / sliceMs) * sliceMs + sliceMs;
     if (arrivalTs > sliceEnd + latenessMs) late++;
     const isDuplicate = work.hints.seen(idHash);

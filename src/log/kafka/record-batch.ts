@@ -38,6 +38,18 @@ export function readBatchHeader(batch: Buffer): BatchHeader {
   };
 }
 
+type RecordPlace = {
+  readonly partition: number;
+  readonly offset: bigint;
+  readonly timestamp: LogRecord['timestamp'];
+  readonly valueStart: number;
+  /** 0 or less: no value. */
+  readonly valueBytes: number;
+  readonly keyStart: number;
+  readonly keyEnd: number;
+  readonly headersAt: number;
+};
+
 /**
  * A record whose key and headers are made when asked for: a worker asks for
  * neither, and making them costs more than finding the value does.
@@ -54,19 +66,15 @@ export class FetchedRecord implements LogRecord {
   /** Where the count of headers stands. */
   readonly #headersAt: number;
 
-  constructor(
-    at: {readonly partition: number; readonly offset: bigint; readonly timestamp: LogRecord['timestamp']; readonly value: Uint8Array},
-    bytes: Buffer,
-    places: {readonly keyStart: number; readonly keyEnd: number; readonly headersAt: number},
-  ) {
+  constructor(bytes: Buffer, at: RecordPlace) {
     this.partition = at.partition;
     this.offset = at.offset;
     this.timestamp = at.timestamp;
-    this.value = at.value;
+    this.value = at.valueBytes <= 0 ? NO_VALUE : bytes.subarray(at.valueStart, at.valueStart + at.valueBytes);
     this.#bytes = bytes;
-    this.#keyStart = places.keyStart;
-    this.#keyEnd = places.keyEnd;
-    this.#headersAt = places.headersAt;
+    this.#keyStart = at.keyStart;
+    this.#keyEnd = at.keyEnd;
+    this.#headersAt = at.headersAt;
   }
 
   get key(): string | null {
@@ -98,8 +106,8 @@ export function readRecords(partition: number, header: BatchHeader, bytes: Buffe
     const valueStart = reader.position;
     if (valueBytes > 0) reader.position = reader.end(valueBytes);
     if (reader.position >= end) throw new Error('a record ends in the middle of itself');
-    const value = valueBytes <= 0 ? NO_VALUE : bytes.subarray(valueStart, reader.position);
-    records.push(new FetchedRecord({partition, offset, timestamp, value}, bytes, {keyStart, keyEnd, headersAt: reader.position}));
+    const headersAt = reader.position;
+    records.push(new FetchedRecord(bytes, {partition, offset, timestamp, valueStart, valueBytes, keyStart, keyEnd, headersAt}));
     reader.position = end;
   }
   return records;
