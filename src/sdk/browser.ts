@@ -189,14 +189,17 @@ export class BrowserTracker {
     }
   }
 
-  /** The browser delivers it after the page is gone; what it does not take stays in localStorage. */
+  /**
+   * The browser delivers it after the page is gone, but tells nobody whether the server took it: the
+   * events stay in localStorage, and the next page sends them again. They count once.
+   */
   #beacon(): void {
-    while (this.#queue.length > 0) {
-      let count = Math.min(BATCH_MAX, this.#queue.length);
-      while (count > 1 && linesOf(this.#queue.slice(0, count)).length > BEACON_CHARS_MAX) count = Math.ceil(count / 2);
-      const batch = this.#queue.slice(0, count);
-      if (!navigator.onLine || !navigator.sendBeacon(this.#address, new Blob([linesOf(batch)], {type: 'text/plain'}))) return;
-      this.#remove(batch);
+    for (let from = 0; from < this.#queue.length; ) {
+      let count = Math.min(BATCH_MAX, this.#queue.length - from);
+      while (count > 1 && linesOf(this.#queue.slice(from, from + count)).length > BEACON_CHARS_MAX) count = Math.ceil(count / 2);
+      const body = new Blob([linesOf(this.#queue.slice(from, from + count))], {type: 'text/plain'});
+      if (!navigator.onLine || !navigator.sendBeacon(this.#address, body)) return;
+      from += count;
     }
   }
 
