@@ -19,7 +19,7 @@ const codec = {decode: decodeRecord, check: checkEvent, glance: glanceAt, projec
 function recordsOf(scoreOf: (item: number, variant: string) => number): LogRecord[] {
   return ['a', 'b'].flatMap((variant, arm) =>
     Array.from({length: PAIRS}, (_, item): LogRecord => {
-      const at = T0 + item * 100 + arm * 10;
+      const at = epochMs(T0 + item * 100 + arm * 10);
       const event = {...outcome(`u${item}`, at), itemId: `q${item}`, variantHint: {x: variant}, measures: {score: scoreOf(item, variant)}};
       return {partition: 0, offset: BigInt(arm * PAIRS + item), timestamp: epochMs(T0 + 60_000), key: `u${item}`, value: encodeOutcome(event), headers: {}};
     }),
