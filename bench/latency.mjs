@@ -68,4 +68,6 @@ async function run({log, warehouse, name, rate}) {
   return latencies.sort((a, b) => a - b);
 }
 
-const quantile = (sorted, p) => sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))];
+function quantile(sorted, p) {
+  return sorted[Math.min(sorted.length - 1, Math.floor(p * sorted.length))];
+}

@@ -3,7 +3,8 @@
  * beside its yardstick in the same process: reading the same records and decoding
  * them with avsc, nothing else. `node bench/pipeline.mjs [events] [kafka host:port]`
  */
-import {readFileSync} from 'node:fs';
+import {readdirSync, readFileSync, statSync} from 'node:fs';
+import {join} from 'node:path';
 import avro from 'avsc';
 import {RELEASED_SCHEMAS} from '../dist/avro/released.js';
 import {eventsOf, fill, measured, NO_WAREHOUSE, openEmbeddedLog, openEmbeddedWarehouse, openKafkaLog, report, round, streamOf, viewsOf, withDirectory, work} from './lib/harness.mjs';
@@ -30,8 +31,20 @@ await withDirectory(async directory => {
     await log.close();
   }
   await warehouse.close();
-  report('pipeline', rows, {events: Number(events)});
+  const written = logs.length * Number(events);
+  report('pipeline', rows, {
+    events: Number(events),
+    log_bytes_per_event: Math.round(bytesUnder(join(directory, 'log')) / Number(events)),
+    warehouse_bytes_per_event: Math.round(bytesUnder(join(directory, 'warehouse', 'store')) / written),
+  });
 });
+
+/** Parts of many inserts, not yet merged: more than what stays. */
+function bytesUnder(directory) {
+  return readdirSync(directory, {recursive: true, withFileTypes: true})
+    .filter(entry => entry.isFile())
+    .reduce((sum, {parentPath, name}) => sum + statSync(join(parentPath, name)).size, 0);
+}
 
 function line(what, {cpu, seconds, rssMiB}, records, yardstick) {
   return {what, events_per_s: Math.round(records / seconds), of_yardstick: round(yardstick.seconds / seconds), us_cpu_per_event: round((cpu / records) * 1e6), rss_mib: rssMiB};

@@ -1,11 +1,11 @@
 /**
  * How the worker's own cost (log to provisional slices, no warehouse) moves with
  * partitions, experiments and units; each row against the first of its group, the
- * rounds interleaved. `node bench/scale.mjs [events] [rounds]`
+ * rounds interleaved. `node bench/scale.mjs [events] [rounds] [group]`
  */
 import {eventsOf, fill, measured, NO_WAREHOUSE, openEmbeddedLog, report, round, streamOf, viewsOf, withDirectory, work} from './lib/harness.mjs';
 
-const [events = '200000', rounds = '3'] = process.argv.slice(2);
+const [events = '200000', rounds = '3', only] = process.argv.slice(2);
 const startTs = Date.now() - 3_600_000;
 const BASE = {partitions: 6, experiments: 10, units: 100_000};
 const GROUPS = {
@@ -18,6 +18,7 @@ await withDirectory(async directory => {
   const log = await openEmbeddedLog(directory);
   const rows = [];
   for (const [name, values] of Object.entries(GROUPS)) {
+    if (only !== undefined && only !== name) continue;
     const runs = [];
     for (const value of values) {
       const {partitions, experiments, units} = {...BASE, [name]: value};

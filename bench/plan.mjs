@@ -1,0 +1,58 @@
+/**
+ * The plan past one machine, from measured costs: what a rate of events needs, and
+ * how evenly units spread over partitions when there are many.
+ * `node bench/plan.mjs [events per second] [partitions]`
+ */
+import {partitionOf} from '../dist/log/partitioner.js';
+import {numbers, report, round} from './lib/harness.mjs';
+
+const [rate = '1000000', partitions = '1000'] = process.argv.slice(2);
+/** From bench/pipeline.mjs, bench/closing.mjs and the table sizes of a loaded warehouse; docs/PERFORMANCE.md has the runs. */
+const COST = {
+  /** µs of a worker's CPU per event, on Kafka, with the rows encoded. */
+  workerUs: 10.7,
+  /** µs of the engine's CPU per event for facts and arrivals, merges left out. */
+  insertUs: 15.4,
+  /** µs of the engine's CPU per attributed outcome, slices closed many at once. */
+  closeUs: 5.6,
+  /** A process reads and decodes on one thread; beyond this share of a core it lags at every pause. */
+  coreShare: 0.6,
+  logBytes: 176,
+  logReplicas: 3,
+  factBytes: 82,
+  factReplicas: 2,
+};
+const DAY_S = 86_400;
+
+const events = Number(rate);
+const cores = us => (events * us) / 1e6;
+const workers = Math.ceil(cores(COST.workerUs) / COST.coreShare);
+const shardCores = cores(COST.insertUs) * 2 + cores(COST.closeUs);
+const terabytes = bytes => round((events * DAY_S * bytes) / 1e12, 1);
+
+const rows = [
+  {what: 'worker processes', value: workers},
+  {what: 'partitions (three a worker, room to grow)', value: workers * 3},
+  {what: 'ClickHouse cores (inserts, as much again for merges, closing)', value: Math.ceil(shardCores)},
+  {what: 'ClickHouse shards of 16 cores', value: Math.ceil(shardCores / 16)},
+  {what: 'log on disk, TB a day, replicas included', value: terabytes(COST.logBytes * COST.logReplicas)},
+  {what: 'facts on disk, TB a day, replicas included', value: terabytes(COST.factBytes * COST.factReplicas)},
+  ...spread(),
+];
+report('plan', rows, {events_per_s: events, cost: COST});
+
+/** The fullest partition bounds the group: its rate against the mean, for even units and for a few loud ones. */
+function spread() {
+  const count = Number(partitions);
+  const next = numbers(7);
+  return [['even units', () => 1], ['units by a power law', () => Math.min(10_000, next() ** -0.7)]].map(([what, weightOf]) => {
+    const load = new Float64Array(count);
+    let total = 0;
+    for (let unit = 0; unit < 2_000_000; unit += 1) {
+      const weight = weightOf();
+      load[partitionOf(`user-${unit}`, count)] += weight;
+      total += weight;
+    }
+    return {what: `fullest of ${count} partitions against the mean, ${what}`, value: round(Math.max(...load) / (total / count))};
+  });
+}
