@@ -3,6 +3,7 @@ import type {AddressInfo} from 'node:net';
 import cors from '@fastify/cors';
 import {type FastifyInstance, type FastifyReply, type FastifyRequest, fastify} from 'fastify';
 import {AssayError, messageOf} from '../core/errors.ts';
+import {runWithTrace} from '../observe/trace-context.ts';
 import type {KeyRing} from './access/key-file.ts';
 import {Gatekeeper} from './access/gatekeeper.ts';
 import {Sessions} from './access/session.ts';
@@ -116,6 +117,7 @@ function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {r
 }
 
 async function prepare(app: FastifyInstance, {logger, corsOrigins}: ServerOptions): Promise<void> {
+  app.addHook('onRequest', (request, _reply, done) => runWithTrace(request.headers['traceparent'], done));
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(SECURITY_HEADERS);
   });

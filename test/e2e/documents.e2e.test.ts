@@ -1,4 +1,4 @@
-/** Every shell line of README.md and docs/GUIDE.md runs as written, or stands in a list with the reason why it cannot here. */
+/** Every shell line of README.md, docs/GUIDE.md and docs/OPERATIONS.md runs as written, or stands in a list with the reason why it cannot here. */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
@@ -30,6 +30,7 @@ describe.skipIf(missing !== null)(`documented commands${missing === null ? '' : 
   writeFileSync(join(directory, 'scores.csv'), 'at,user,arm,points\n2026-01-05T09:00:00Z,u1,a,1\n2026-01-05T09:00:01Z,u2,b,2\n2026-01-05T09:00:02Z,u3,a,3\n2026-01-05T09:00:03Z,u4,b,5\n');
   writeFileSync(join(directory, 'map.yaml'), 'event_time: {column: at}\nunit_id: {column: user}\nexperiment: my-experiment\nvariant: {column: arm}\nmeasures: {points: {column: points}}\n');
   const lines = ['README.md', 'docs/GUIDE.md'].flatMap(shellLines);
+  const operations = shellLines('docs/OPERATIONS.md');
 
   test('the documents hold commands', () => {
     expect(lines.filter(line => CLI.test(line)).length).toBeGreaterThan(5);
@@ -53,12 +54,16 @@ describe.skipIf(missing !== null)(`documented commands${missing === null ? '' : 
       }
       return runAssay(args, {cwd: directory});
     };
-    for (const line of lines) {
-      if (ELSEWHERE.some(pattern => pattern.test(line))) continue;
+    const each = async (line: string): Promise<void> => {
+      if (ELSEWHERE.some(pattern => pattern.test(line))) return;
       const finished = await run(line);
       if (finished !== undefined) expect([line, finished.code], finished.stderr + finished.stdout).toEqual([line, 0]);
-    }
+    };
+    for (const line of lines) await each(line);
     expect(await up?.stop()).toMatchObject({code: 0});
+    // A backup is made of a directory that nobody has open.
+    expect(operations.length).toBeGreaterThan(4);
+    for (const line of operations) await each(line);
     expect(readFileSync(join(directory, 'report.html'), 'utf8')).toContain('my-experiment');
-  }, 180_000);
+  }, 400_000);
 });

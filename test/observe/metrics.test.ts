@@ -25,7 +25,7 @@ describe('the catalogue of metrics', () => {
 
   test('follows the rules of names', () => {
     for (const {name, type, unit, labels} of METRIC_CATALOGUE) {
-      expect(name).toMatch(/^assay_(build|ingest|log|decode|window|sink|worker|closing|audit|jobs|guard|notify|http|sdk)_[a-z0-9_]+$/);
+      expect(name).toMatch(/^assay_(build|ingest|log|decode|window|sink|worker|closing|audit|jobs|alerts|guard|notify|http|sdk)_[a-z0-9_]+$/);
       expect(name.endsWith('_total')).toBe(type === 'counter');
       if (type === 'histogram') expect(name).toMatch(/_seconds$/);
       expect(unit).not.toBe('');
@@ -75,6 +75,14 @@ describe('what deploy/ asks of Prometheus', () => {
     expect(unknownInExpression('sum(rate(assay_sink_row_total[5m]))')).toEqual(['assay_sink_row_total']);
     expect(unknownInExpression('max by (topic) (assay_log_lag_records)')).toEqual(['topic of assay_log_lag_records']);
     expect(unknownInExpression('assay_log_lag_records{streem="live"}')).toEqual(['streem of assay_log_lag_records']);
+  });
+
+  test('each warning and error that is logged has its advice', () => {
+    const files = readdirSync(join(ROOT, 'src'), {recursive: true, encoding: 'utf8'}).filter(path => path.endsWith('.ts'));
+    const lines = files.flatMap(path => [...readFileSync(join(ROOT, 'src', path), 'utf8').matchAll(/logger\.(?:warn|error)\(\s*'([^']+)'/g)].map(([, line = '']) => line));
+    expect(lines.length).toBeGreaterThan(20);
+    const pages = readFileSync(join(ROOT, 'docs/OPERATIONS.md'), 'utf8');
+    expect([...new Set(lines)].filter(line => !pages.includes(`\`${line}\``))).toEqual([]);
   });
 
   test('each alert of operations has its page and its test', () => {
