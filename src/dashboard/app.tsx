@@ -1,4 +1,4 @@
-import {useCallback, useEffect, useMemo, useRef, useState} from 'preact/hooks';
+import {useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState} from 'preact/hooks';
 import {ENGLISH} from '../report/texts.ts';
 import {CHINESE} from '../report/texts-zh.ts';
 import {addressOf, ApiError, get, type Me, send, type StreamInfo} from './api.ts';
@@ -41,11 +41,12 @@ export function App() {
   const [location, setLocation] = useState(() => window.location.pathname + window.location.search);
   const words = language === 'zh' ? CHINESE_WORDS : ENGLISH_WORDS;
 
-  useEffect(() => {
+  // Before the next paint, so that nothing is shown, or lost by leaving, in between.
+  useLayoutEffect(() => {
     document.documentElement.lang = language === 'zh' ? 'zh-CN' : 'en';
     remember('language', language);
   }, [language]);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (theme === 'auto') delete document.documentElement.dataset['theme'];
     else document.documentElement.dataset['theme'] = theme;
     remember('theme', theme);

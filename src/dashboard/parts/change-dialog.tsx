@@ -22,7 +22,9 @@ type DialogProps = {
 };
 
 /** Asks why, and makes the change from the version that is shown: somebody faster is not overwritten. */
-export function ChangeDialog({change, version, onDone, onCancel}: DialogProps) {
+export function ChangeDialog({change, version: current, onDone, onCancel}: DialogProps) {
+  // What was on the page when it was opened: a colleague's change meanwhile is to be noticed, not overwritten.
+  const [version] = useState(current);
   const {words, stream} = useShell();
   const dialog = useRef<HTMLDialogElement>(null);
   const [reason, setReason] = useState('');

@@ -12,13 +12,15 @@ type Row = {readonly metric: MetricReport; readonly row: MetricRow};
 
 const TONE: Readonly<Record<MetricRow['reading'], Tone>> = {better: 'good', worse: 'bad', unclear: 'info', 'no-reading': '', 'not-computable': 'warn'};
 
-/** What decides comes first. */
 const ROLES: readonly MetricReport['role'][] = ['goal', 'guardrail', 'diagnostic'];
+
+/** What decides comes first. */
+export const byRole = (metrics: readonly MetricReport[]): MetricReport[] => [...metrics].sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role));
 
 /** Metric × variant with bars, then each metric's figures, tests and SQL. Every number is copied from the verdict rows. */
 export function MetricsPart({report}: {readonly report: ExperimentReport}) {
   const {words, texts} = useShell();
-  const metrics = [...report.metrics].sort((a, b) => ROLES.indexOf(a.role) - ROLES.indexOf(b.role));
+  const metrics = byRole(report.metrics);
   const rows = metrics.flatMap(metric => metric.rows.map(row => ({metric, row})));
   const heads = rows[0] === undefined ? [] : metricCells(rows[0].metric, rows[0].row, texts).map(({label}) => label);
   const cell = ({metric, row}: Row, index: number): string => metricCells(metric, row, texts)[index]?.text ?? '';

@@ -5,6 +5,7 @@ import {type Alert, get, type TrendPoint, type Version} from '../api.ts';
 import {useData, useShell} from '../context.ts';
 import {type Column, DecisionBadge, Instant, Name, State, Table} from './basics.tsx';
 import {Chart, type Mark} from './chart.tsx';
+import {byRole} from './metrics.tsx';
 import type {Decision} from '../../core/verdict.ts';
 
 type Choice = {readonly metric: string; readonly variant: string};
@@ -12,7 +13,7 @@ type Choice = {readonly metric: string; readonly variant: string};
 /** How the effect and its confidence sequence narrowed, with what happened to the experiment meanwhile. */
 export function TrendPart({report, versions}: {readonly report: ExperimentReport; readonly versions: readonly Version[]}) {
   const {words, stream} = useShell();
-  const choices: Choice[] = report.metrics.flatMap(({metric, rows}) => rows.map(({variant}) => ({metric, variant})));
+  const choices: Choice[] = byRole(report.metrics).flatMap(({metric, rows}) => rows.map(({variant}) => ({metric, variant})));
   const [chosen, setChosen] = useState(0);
   const choice = choices[chosen] ?? choices[0];
   const key = JSON.stringify(['trend', stream?.name, report.experiment, choice, report.cut_arrival_ts]);

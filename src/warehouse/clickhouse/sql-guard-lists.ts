@@ -78,7 +78,7 @@ const DENIED_FUNCTION =
   /^(file|url|s3|gcs|oss|cosn|hdfs|azure|remote|cluster|mysql|postgres|mongo|redis|sqlite|odbc|jdbc|iceberg|paimon|delta|hudi|ytsaurus|arrow|kafka|nats|rabbit|prometheus|timeseries(data|metrics|samples|selector|tags)|executable|python|input|eval$|evalml|merge$|mergetree|dictionary|dictget|dicthas|dictis|loop$|view|fuzzquery|joinget|hascolumnintable|catboost|sleep|getmacro|getserversetting|getosk|filesystem|showcertificate|addressto|demangle|trap|buildid|serveruuid|tcpport|hostname|fqdn|fullhostname|shard|displayname|zookeeper|getclienthttpheader|currentuser$|user$|currentprofiles|currentroles|enabledprofiles|enabledroles|defaultprofiles|defaultroles|initialquery|querystring|ai[a-z]|llm|embed|naivebayes|flamegraph|logtrace|structureto|mergetree|lowcardinalityindices|blockserializedsize|throwif$)/;
 
 /** `version` and the like are what clients ask first. */
-const ALLOWED_ANYWAY: ReadonlySet<string> = new Set(['urlhierarchy', 'urlpathhierarchy', 'ai']);
+const ALLOWED_ANYWAY: ReadonlySet<string> = new Set(['urlhierarchy', 'urlpathhierarchy', 'ai', 'displayname']);
 
 export function isFunctionDenied(name: string): boolean {
   const lower = name.toLowerCase();
