@@ -1,7 +1,6 @@
 import {useState} from 'preact/hooks';
 import type {ExperimentReport} from '../../report/report.ts';
 import {addressOf, experimentPath, get, type Report, type Version} from '../api.ts';
-import {ApiError} from '../api.ts';
 import {useData, useLive, useShell} from '../context.ts';
 import {Badge, type Column, DECISION_TONE, DecisionBadge, Instant, Name, PageHead, State, Table, type Tone} from '../parts/basics.tsx';
 import {type Change, ChangeDialog, CHANGES} from '../parts/change-dialog.tsx';
@@ -12,15 +11,13 @@ import {WindowsPart, type WindowsEvent} from '../parts/windows.tsx';
 
 const CHECK_TONE: Readonly<Record<string, Tone>> = {pass: 'good', fail: 'bad', open: 'info', 'not-computable': ''};
 
-/** null while nothing was analysed. */
+/** null while nothing was analysed; asked first, since a report that is not there is an error to a browser. */
 async function loadReport(query: Readonly<Record<string, string | undefined>>, signal: AbortSignal): Promise<ExperimentReport | null> {
-  try {
-    const report = await get<Report>('/v1/report', query, signal);
-    return report.experiments[0] ?? null;
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
-    throw error;
-  }
+  const {stream, experiment} = query;
+  const {verdicts} = await get<{verdicts: readonly unknown[]}>('/v1/verdicts', {stream, experiment, limit: 1}, signal);
+  if (verdicts.length === 0) return null;
+  const report = await get<Report>('/v1/report', query, signal);
+  return report.experiments[0] ?? null;
 }
 
 export function ExperimentPage({experiment}: {readonly experiment: string}) {
