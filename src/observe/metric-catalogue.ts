@@ -58,6 +58,7 @@ export const METRIC_CATALOGUE: readonly MetricRow[] = [
   gauge('assay_jobs_success_timestamp_seconds', 'seconds since 1970', ['job'], 'When the job last finished a turn.'),
   counter('assay_jobs_failures_total', 'times', ['job'], 'Turns of a job that failed and were put off: audit, analysis, alerts, guards.'),
   counter('assay_alerts_rule_file_errors_total', 'times', [], 'Times the file of alert rules was wrong; the last good rules stay.'),
+  counter('assay_alerts_drift_failures_total', 'times', [], 'Times the distances of a drift rule could not be read; the rule was left out of that look.'),
   counter('assay_guard_actions_total', 'actions', ['action'], 'What guards and canaries did.'),
   counter('assay_notify_enqueued_total', 'messages', ['channel'], 'Messages put into the outbox.'),
   gauge('assay_notify_waiting_deliveries', 'messages', [], 'Messages in the outbox that are due or to be tried again.'),

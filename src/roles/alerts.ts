@@ -5,7 +5,7 @@ import type {ExperimentView} from '../core/experiment.ts';
 import type {Stream} from '../core/streams.ts';
 import {type EpochMs, epochMs} from '../core/units.ts';
 import {readDrift, readSnapshot} from '../guard/alert-queries.ts';
-import type {ExpectedData} from '../guard/evaluate.ts';
+import type {DriftReading, ExpectedData} from '../guard/evaluate.ts';
 import {NO_RULES, parseRuleFile, type RuleFile} from '../guard/rule-file.ts';
 import {type Rule, rulesOfGuards} from '../guard/rules.ts';
 import {runRules} from '../guard/run-rules.ts';
@@ -39,16 +39,44 @@ export class Alerts {
     if (rules.length === 0 || at === null) return;
     const isLive = stream.kind === 'live';
     const since = this.#judgedTo.get(stream.name) ?? (isLive ? epochMs(Math.max(0, at - CATCH_UP_MS)) : undefined);
-    await runRules({
-      warehouse, stream: stream.name, slideMs: stream.sliceMs, rules, at,
-      experiments: views.map(view => view.experiment),
-      expected: isLive ? expectedData(views) : [],
-      ...(since === undefined ? {} : {since}),
-      drifts: async (rule, when) => (await Promise.all(experimentsOf(rule, views).map(experiment => readDrift(warehouse, rule, {stream: stream.name, experiment, at: when})))).flat(),
-      snapshot: row => readSnapshot(warehouse, row),
-    });
+    const tell = (): Promise<void> => this.#notifications.tellAlerts({stream: stream.name, routing, isLive, rules: new Set(rules.map(rule => rule.name))});
+    const judge = async (some: readonly Rule[]): Promise<void> => {
+      if (some.length === 0) return;
+      await runRules({
+        warehouse, stream: stream.name, slideMs: stream.sliceMs, rules: some, at,
+        experiments: views.map(view => view.experiment),
+        expected: isLive ? expectedData(views) : [],
+        ...(since === undefined ? {} : {since}),
+        drifts: this.#driftReader(stream, views),
+        snapshot: row => readSnapshot(warehouse, row),
+      });
+    };
+    await judge(rules.filter(({kind}) => kind !== 'drift'));
     this.#judgedTo.set(stream.name, at);
-    await this.#notifications.tellAlerts({stream: stream.name, routing, isLive, rules: new Set(rules.map(rule => rule.name))});
+    await tell();
+    // Distributions are read from facts, which may take its time: everybody else was told by now.
+    const drifting = rules.filter(({kind}) => kind === 'drift');
+    if (drifting.length === 0) return;
+    await judge(drifting);
+    await tell();
+  }
+
+  /** A rule whose distances cannot be read is left out of this look: no reading is neither breach nor calm. */
+  #driftReader(stream: Stream, views: readonly ExperimentView[]): (rule: Rule, at: EpochMs) => Promise<DriftReading[]> {
+    const {warehouse, logger, metrics} = this.#platform;
+    const failed = new Set<string>();
+    return async (rule, at) => {
+      if (failed.has(rule.name)) return [];
+      try {
+        return (await Promise.all(experimentsOf(rule, views).map(experiment => readDrift(warehouse, rule, {stream: stream.name, experiment, at})))).flat();
+      } catch (error) {
+        if (!(error instanceof AssayError) || error.kind === 'fatal') throw error;
+        failed.add(rule.name);
+        metrics.count('assay_alerts_drift_failures_total', 1);
+        logger.warn('drift not judged', {rule: rule.name, stream: stream.name, error: messageOf(error)});
+        return [];
+      }
+    };
   }
 }
 
