@@ -53,7 +53,7 @@ async function loadSpan(platform: Platform, {stream, span, memory}: Loading): Pr
   const {log, warehouse, clock} = platform;
   const codec = await platform.codecOf(stream.topic);
   const hasher = await openRecordHasher();
-  const forgotten = new Forgotten({stream: stream.name, warehouse, hasher});
+  const forgotten = new Forgotten({stream: stream.name, warehouse, hasher, codec});
   await forgotten.refresh(clock.now(), () => undefined);
   const at = {logEpoch: span.log_epoch, partition: span.partition};
   const startOffset = BigInt(span.from);

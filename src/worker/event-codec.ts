@@ -32,6 +32,8 @@ export type EventCodec = {
   prepare?(values: Iterable<Uint8Array>): Promise<void>;
   /** Never throws, whatever the bytes. */
   decode(bytes: Uint8Array): DecodeResult;
+  /** A unit id as facts hold it (`decode` gives it so); left out, ids are stored as they come. */
+  storedUnitId?(unitId: string): string;
   /** Accepts what `decode` and `check` certainly accept, without decoding it; null sends the record to them. */
   glance?(bytes: Uint8Array, context: ArrivalContext): Glance | null;
   /** Of bytes that `decode` took for an outcome, only what slices need; left out, `decode` is called again. */

@@ -1,13 +1,19 @@
-import type {ExposureFact, FactBatch, OutcomeFact} from '../core/facts.ts';
+import type {DeadLetterRow, ExposureFact, FactBatch, OutcomeFact} from '../core/facts.ts';
 import type {Position} from '../core/events.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {FactStore, Tombstones} from '../warehouse/warehouse.ts';
+import type {EventCodec} from './event-codec.ts';
 import type {RecordHasher} from './record-hasher.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
 
 const positionOf = ({partition, offset}: Position): string => `${partition}/${offset}`;
 
-export type ForgottenOptions = {readonly stream: string; readonly warehouse: Pick<FactStore, 'tombstones'>; readonly hasher: RecordHasher};
+export type ForgottenOptions = {
+  readonly stream: string;
+  readonly warehouse: Pick<FactStore, 'tombstones'>;
+  readonly hasher: RecordHasher;
+  readonly codec: Pick<EventCodec, 'decode' | 'storedUnitId'>;
+};
 
 /**
  * The tombstones as a worker knows them, so that a replay of the log does not bring an
@@ -37,8 +43,7 @@ export class Forgotten {
   withoutForgotten(batch: FactBatch): FactBatch {
     const {units, ids} = this.#known;
     if (units.size === 0) return batch;
-    const isLetterKept = ({key, arrivalTs}: FactBatch['deadLetters'][number]): boolean => arrivalTs > (units.get(key ?? '') ?? 0);
-    const others = {...batch, deadLetters: batch.deadLetters.filter(isLetterKept)};
+    const others = {...batch, deadLetters: batch.deadLetters.filter(letter => !this.#isLetterOfForgotten(letter))};
     // Rows are made as they are read: a batch without such a unit is not turned into arrays.
     const own = ownFacts(batch, units);
     if (own.length === 0) return others;
@@ -56,6 +61,15 @@ export class Forgotten {
       outcomes: [...batch.outcomes].filter(isKept),
       arrivals: [...batch.arrivals].map(row => (covered.has(positionOf(row)) ? {...row, kind: 'forgotten'} : row)),
     };
+  }
+
+  /** A letter's unit is told by its key, and by its content where that can be read. */
+  #isLetterOfForgotten({key, value, arrivalTs}: DeadLetterRow): boolean {
+    const {codec} = this.#options;
+    const isCovered = (unitId: string): boolean => arrivalTs <= (this.#known.units.get(unitId) ?? 0);
+    if (key !== null && isCovered(codec.storedUnitId?.(key) ?? key)) return true;
+    const decoded = codec.decode(value);
+    return decoded.ok && decoded.event.kind !== 'tick' && isCovered(decoded.event.unitId);
   }
 }
 

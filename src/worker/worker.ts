@@ -73,7 +73,7 @@ class Worker {
     this.#gate = new PauseGate(consumer);
     this.#ticker = new Ticker(options);
     this.#gauges = new WorkerGauges(options);
-    this.#forgotten = new Forgotten({stream: options.stream.name, warehouse: options.warehouse, hasher: options.hasher});
+    this.#forgotten = new Forgotten({...options, stream: options.stream.name});
     const now = options.clock.now();
     this.#lastFlushAt = now;
     this.#lastEventAt = now;
