@@ -102,6 +102,8 @@ export class Jobs {
     const {registry} = this.#platform;
     const cut = await newestCut(this.#platform, stream);
     if (cut === null || this.#analysedCuts.get(stream.name) === cut) return [];
+    // After a start the first analysis may come before the first audit; evidence without one is no evidence.
+    if (!this.#audits.has(stream.name)) await this.#audit(stream);
     const audit = this.#audits.get(stream.name);
     const rows: Verdict[] = [];
     for (const view of currentViews(registry, stream.name)) {

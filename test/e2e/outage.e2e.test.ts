@@ -92,6 +92,7 @@ describe.skipIf('skipped' in cluster || process.platform !== 'linux')(`an outage
       rss.push(rssMib(up.pid));
     }
     const backlog = load.accepted - (await metric(url, 'assay_sink_rows_total'));
+    const lag = await metric(url, 'assay_log_lag_records');
     await startWarehouse(`${cluster.directory}/warehouse`, cluster.warehousePort);
     await sleep(2_000);
     const accepted = await load.stop();
@@ -103,6 +104,8 @@ describe.skipIf('skipped' in cluster || process.platform !== 'linux')(`an outage
     console.log(`outage ${OUTAGE_SECONDS} s: ${accepted} events, ${backlog} waiting at its end, paused ${paused.toFixed(1)} s, RSS ${first.toFixed(0)} MiB in the first part, ${last.toFixed(0)} MiB in the last`);
     expect(backlog).toBeGreaterThan(10 * EVENTS_PER_POST);
     expect(paused).toBeGreaterThan(0);
+    // What an operator is woken by; partitions that are not fetched have a lag too.
+    expect(lag).toBeGreaterThan(0);
     expect(last / first).toBeLessThan(1.1);
 
     type Audit = {mismatch: number; slices_checked: number; gaps: number; ledger: {appended: number; accepted: number}};

@@ -16,6 +16,8 @@ export type KafkaConsumerParts = {
   readonly onGap: GapReporter;
   /** The facts an assignment begins with, asked anew each time. */
   readonly loadOffsets: () => Promise<GroupOffsets>;
+  /** Ends of the topic's partitions, for when nothing is fetched that would tell them. */
+  readonly loadEnds: () => Promise<readonly PartitionOffsets[]>;
   readonly onClose: () => void;
 };
 
@@ -42,6 +44,7 @@ export class KafkaConsumer implements LogConsumer {
   readonly #wakeup = new Wakeup();
   readonly #paused = new Set<number>();
   readonly #ends = new Map<number, bigint>();
+  #endsAskedAt = Number.NEGATIVE_INFINITY;
   #control: ConsumerEvent[] = [];
   /** Counts assignments; what belongs to an older one is stale. */
   #generation = 0;
@@ -123,7 +126,26 @@ export class KafkaConsumer implements LogConsumer {
   }
 
   endOffsets(): ReadonlyMap<number, bigint> {
+    this.#refreshEnds();
     return new Map(this.#assigned.map(partition => [partition, this.#ends.get(partition) ?? 0n]));
+  }
+
+  /** A paused partition is not fetched, and its lag must not stand still meanwhile. */
+  #refreshEnds(): void {
+    const {clock, loadEnds} = this.#parts;
+    const now = clock.now();
+    const isFetching = !this.#isThrottled && this.#paused.size === 0;
+    if (isFetching || this.#isClosed || now - this.#endsAskedAt < KAFKA_LIMITS.endsEveryMs) return;
+    this.#endsAskedAt = now;
+    const generation = this.#generation;
+    loadEnds().then(
+      offsets => {
+        if (generation !== this.#generation) return;
+        for (const partition of this.#assigned) this.#ends.set(partition, offsets[partition]?.end ?? this.#ends.get(partition) ?? 0n);
+      },
+      // The next round asks again; a broker that is away shows in the fetches.
+      () => undefined,
+    );
   }
 
   async close(): Promise<void> {

@@ -126,6 +126,7 @@ class KafkaEventLog implements EventLog {
         ]);
         return {logEpoch: info?.logEpoch ?? 1, offsets, committed};
       },
+      loadEnds: () => this.offsets(topic),
       onClose: () => this.#consumers.delete(consumer),
     });
     this.#consumers.add(consumer);
