@@ -1,5 +1,5 @@
 import {rm, writeFile} from 'node:fs/promises';
-import {messageOf} from '../../core/errors.ts';
+import {AssayError, messageOf} from '../../core/errors.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
 import {engineCodeOf, toWarehouseError} from '../clickhouse/engine-error.ts';
 import {bindParams, parseRows, quoteName, quoteString, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
@@ -47,10 +47,11 @@ export class ChdbSqlConnection implements SqlConnection {
     if (rowCount === 0) return;
     const path = this.#owner.spoolPath();
     try {
-      await writeFile(path, rows);
+      await spool(path, rows);
       await this.#run(insertFromFile(`${quoteTable(table)} (${columns.map(quoteName).join(', ')})`, path, 'RowBinary'));
     } finally {
-      await rm(path, {force: true});
+      // What is left over is removed when the engine is opened; the insert's own outcome is what counts.
+      await rm(path, {force: true}).catch(() => undefined);
     }
   }
 
@@ -72,6 +73,16 @@ export class ChdbSqlConnection implements SqlConnection {
         throw toWarehouseError(engineCodeOf(message), message, {where: this.#owner.directory, cause});
       }
     });
+  }
+}
+
+/** A disk that is full or read-only is like an engine that is away: it may be well again soon. */
+async function spool(path: string, rows: Uint8Array): Promise<void> {
+  try {
+    await writeFile(path, rows);
+  } catch (cause) {
+    const text = `cannot write ${path}: ${messageOf(cause)}; free space on the device, and see that it is mounted for writing`;
+    throw new AssayError('ASSAY_SINK_UNAVAILABLE', text, {cause});
   }
 }
 

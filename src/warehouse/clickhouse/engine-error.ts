@@ -59,6 +59,10 @@ const MAYBE_CORRUPT_CODES: ReadonlySet<number> = new Set([
 
 const OWN_FILES = /\/store\/|\bpart\b|\.mrk|\.cmrk|data\.bin|primary\.cidx/;
 
+/** A disk that is full or mounted read-only, under whatever code (CANNOT_OPEN_FILE, STD_EXCEPTION, …) the engine met it. */
+const DISK_TROUBLE = /No space left on device|Disk quota exceeded|Read-only file system/i;
+const DISK_FIX = 'free space on the device, and see that it is mounted for writing';
+
 const FIX_BY_CODE: Readonly<Record<number, string>> = {
   81: 'create the database first: CREATE DATABASE name',
   241: 'give the engine more memory, or send smaller batches',
@@ -80,12 +84,12 @@ export function toWarehouseError(engineCode: number, message: string, {where, ca
   if (code === 'ASSAY_WAREHOUSE_CORRUPT') {
     return new AssayError(code, `the warehouse in ${where} is damaged: ${text}. Restore the directory from a copy, or import again into a new one`, {cause});
   }
-  const fix = FIX_BY_CODE[engineCode];
+  const fix = DISK_TROUBLE.test(text) ? DISK_FIX : FIX_BY_CODE[engineCode];
   return new AssayError(code, `the engine at ${where} says: ${text}${fix === undefined ? '' : ` (${fix})`}`, {cause});
 }
 
 function assayCode(engineCode: number, text: string): ErrorCode {
-  if (RETRY_CODES.has(engineCode)) return 'ASSAY_SINK_UNAVAILABLE';
+  if (RETRY_CODES.has(engineCode) || DISK_TROUBLE.test(text)) return 'ASSAY_SINK_UNAVAILABLE';
   if (CORRUPT_CODES.has(engineCode)) return 'ASSAY_WAREHOUSE_CORRUPT';
   if (MAYBE_CORRUPT_CODES.has(engineCode) && OWN_FILES.test(text) && !text.includes('file/uri')) return 'ASSAY_WAREHOUSE_CORRUPT';
   return 'ASSAY_SINK_REJECTED';
