@@ -49,6 +49,11 @@ export async function runFaults(request: FaultsRequest): Promise<FaultResult[]> 
     }
   }
   for (const fault of EMBEDDED_FAULTS.filter(isChosen)) {
+    const missing = await fault.missing();
+    if (missing !== null) {
+      request.note(`${fault.name}: skipped, ${missing}`);
+      continue;
+    }
     results.push(await runOne(fault, request, rng => fault.run({ports: request.ports, seed: request.seed, isLong: request.isLong, rng, note: request.note})));
   }
   return results;
