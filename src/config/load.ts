@@ -130,12 +130,20 @@ function nearest(key: string): string {
   return similar.length > 0 ? `did you mean ${similar.slice(0, 3).join(' or ')}?` : '`assay config` lists them all';
 }
 
+const NUMERIC: ReadonlySet<Option['kind']> = new Set(['number', 'integer', 'duration']);
+
 function parseValue(option: Option, {value, where}: Given, errors: string[]): OptionValue | null {
   const fail = (wanted: string): null => {
     const shown = option.secret === true ? '' : ` ${JSON.stringify(value)}`;
     errors.push(`${where} must be ${wanted}, got ${kindOf(value)}${shown}`);
     return null;
   };
+  // JavaScript would read [1] as 1 and nothing as 0.
+  const isSingle = value !== null && typeof value !== 'object' && value !== '';
+  if (!isSingle && NUMERIC.has(option.kind)) return fail(option.kind === 'duration' ? 'a duration (250, 10s, 5m, 2h, 30d)' : 'a number');
+  if (typeof value === 'object' && !(option.kind === 'list' && Array.isArray(value) && value.every(part => typeof part !== 'object'))) {
+    return fail(option.kind === 'list' ? 'a list of texts' : 'one value');
+  }
   switch (option.kind) {
     case 'text':
       return typeof value === 'string' || typeof value === 'number' ? String(value) : fail('text');

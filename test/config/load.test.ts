@@ -103,6 +103,15 @@ webhooks: [{name: '', url: nowhere, secrets: [short], events: [everything], colo
   });
 
   test.each([
+    ['server: {port: [1]}', 'must be a number, got a list [1]'],
+    ['audit: {every_ms: [10s]}', 'must be a duration (250, 10s, 5m, 2h, 30d), got a list ["10s"]'],
+    ['log: {kind: [embedded]}', 'must be one value, got a list ["embedded"]'],
+    ['kafka: {brokers: [[a], [b]]}', 'must be a list of texts, got a list [["a"],["b"]]'],
+  ])('%s: a list is no value', (text, error) => {
+    expect(errorOf({file: fileOf(`${text}\n`)})).toContain(error);
+  });
+
+  test.each([
     ['250', 250],
     ['250ms', 250],
     ['10s', 10_000],
