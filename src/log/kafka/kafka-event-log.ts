@@ -174,6 +174,7 @@ class KafkaEventLog implements EventLog {
       maxBytes: Math.min(KAFKA_LIMITS.fetchBytesMax, Math.max(bufferBytesMax, 64 * 1024)),
       maxBytesPerPartition: KAFKA_LIMITS.partitionFetchBytesMax,
       maxInFlightRequests: 1,
+      metadataMaxAge: KAFKA_LIMITS.metadataAgeMsMax,
       allowAutoTopicCreation: false,
       // A dead consumer is rebuilt by its supervisor, which counts; kafkajs would go on for ever.
       retry: {

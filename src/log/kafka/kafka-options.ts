@@ -55,5 +55,7 @@ export const KAFKA_LIMITS = {
   /** Ends of paused partitions, which fetches do not tell. */
   endsEveryMs: 5_000,
   fetchWaitMs: 500,
+  /** Partitions that were added are found by then; a stream closes nothing before each of them was read. */
+  metadataAgeMsMax: 10_000,
   closeTimeoutMs: 10_000,
 } as const;

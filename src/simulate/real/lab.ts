@@ -41,6 +41,7 @@ type LabParts = {
   readonly sql: OwnSql;
   readonly ground: Ground;
   readonly surgery: Surgery;
+  readonly ports: RealPorts;
   readonly configFile: string;
   readonly checkerFile: string;
 };
@@ -50,9 +51,10 @@ export class Lab {
   readonly brokers: Brokers;
   readonly proxy: FaultProxy;
   readonly sql: OwnSql;
-  readonly ground: Ground;
+  ground: Ground;
   readonly surgery: Surgery;
   readonly note: (line: string) => void;
+  readonly #ports: RealPorts;
   readonly #directory: string;
   readonly #engine: Proc;
   /** For processes under test: through the proxy. */
@@ -68,6 +70,7 @@ export class Lab {
     this.ground = parts.ground;
     this.surgery = parts.surgery;
     this.note = note;
+    this.#ports = parts.ports;
     this.#directory = parts.directory;
     this.#engine = parts.engine;
     this.#configFile = parts.configFile;
@@ -89,7 +92,7 @@ export class Lab {
     const configFile = await write('tested.yaml', `http://127.0.0.1:${proxy.port}`, 4_000);
     const checkerFile = await write('checker.yaml', url, 120_000);
     const ground = await ports.openGround(checkerFile);
-    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, surgery: ports.openSurgery(checkerFile), configFile, checkerFile}, note);
+    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, ports, surgery: ports.openSurgery(checkerFile), configFile, checkerFile}, note);
   }
 
   startProc(name: string, file: string, args: readonly string[]): Proc {
@@ -116,6 +119,13 @@ export class Lab {
   /** Rounds of closing in a process of its own, for as long as it lives. */
   closer(stream: Stream): Proc {
     return this.startProc('closer', 'dist/roles/faults.js', ['closer', '--config', this.#configFile, '--stream', stream.name]);
+  }
+
+  /** A producer and checker that know nothing of how topics were before, as a process started now. */
+  async reopen(): Promise<void> {
+    const before = this.ground;
+    this.ground = await this.#ports.openGround(this.#checkerFile);
+    await before.close();
   }
 
   planFault(fault: PlannedFault): void {

@@ -7,6 +7,8 @@ import type {What} from './history.ts';
  * oracle (`simulate/faults/oracle.ts`), but indexed by unit: a million events in seconds.
  */
 export type Entry = {
+  /** Rises when the topic is made again. Default 1. */
+  readonly logEpoch?: number;
   readonly partition: number;
   readonly offset: bigint;
   readonly appendTs: number;
@@ -23,6 +25,7 @@ export type Sums = {n: number; sum: bigint; squares: bigint; denominator: bigint
 export type Answer = {
   /** By `kind unit id`. */
   readonly facts: ReadonlyMap<string, Fact>;
+  /** By partition, of the topic as it is now. */
   readonly books: ReadonlyMap<number, Books>;
   /** By `experiment/slice start/phase/variant/metric/dimension/value`. */
   readonly slices: ReadonlyMap<string, Sums>;
@@ -47,13 +50,16 @@ export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs, for
   const books = new Map<number, Books>();
   const deadLetters = new Map<DeadLetterCode, number>();
   const seen: Seen[] = [];
-  const highs = new Map<number, number>();
-  for (const entry of entries.toSorted((a, b) => a.partition - b.partition || Number(a.offset - b.offset))) {
+  const highs = new Map<string, number>();
+  const newestEpoch = entries.reduce((newest, entry) => Math.max(newest, epochOf(entry)), 1);
+  const old = emptyBooks();
+  for (const entry of entries.toSorted((a, b) => epochOf(a) - epochOf(b) || a.partition - b.partition || Number(a.offset - b.offset))) {
     const {partition, appendTs, what} = entry;
-    const arrivalTs = Math.max(highs.get(partition) ?? 0, appendTs);
-    highs.set(partition, arrivalTs);
-    const book = books.get(partition) ?? {appended: 0, accepted: 0, duplicate: 0, conflict: 0, deadLettered: 0, forgotten: 0, ticks: 0};
-    books.set(partition, book);
+    const log = `${epochOf(entry)}/${partition}`;
+    const arrivalTs = Math.max(highs.get(log) ?? 0, appendTs);
+    highs.set(log, arrivalTs);
+    const book = epochOf(entry) < newestEpoch ? old : (books.get(partition) ?? emptyBooks());
+    if (book !== old) books.set(partition, book);
     if (what.kind === 'tick') {
       book.ticks++;
       continue;
@@ -68,7 +74,7 @@ export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs, for
   }
   const facts = earliest(seen);
   for (const one of seen) {
-    const book = books.get(one.entry.partition);
+    const book = epochOf(one.entry) < newestEpoch ? old : books.get(one.entry.partition);
     const kept = facts.get(one.id);
     if (book === undefined || kept === undefined) continue;
     if (one.arrivalTs <= (forgotten.get(one.event.unitId) ?? 0)) book.forgotten++;
@@ -82,6 +88,10 @@ export function judgeHistory({entries, views, sliceMs, latenessMs, maxAgeMs, for
   const late = [...facts.values()].filter(({event, arrivalTs}) => event.kind === 'outcome' && arrivalTs > sliceOf(event.eventTs, sliceMs) + sliceMs + latenessMs).length;
   return {facts, books, deadLetters, late, slices: addUp(facts, views, sliceMs)};
 }
+
+const epochOf = ({logEpoch = 1}: Entry): number => logEpoch;
+
+const emptyBooks = (): Books => ({appended: 0, accepted: 0, duplicate: 0, conflict: 0, deadLettered: 0, forgotten: 0, ticks: 0});
 
 export const idOf = ({kind, unitId, eventId}: Event): string => `${kind} ${unitId} ${Buffer.from(eventId).toString('hex')}`;
 
@@ -105,6 +115,7 @@ function earliest(seen: readonly Seen[]): Map<string, Fact> {
 
 function isBefore(a: Fact, b: Fact): boolean {
   if (a.arrivalTs !== b.arrivalTs) return a.arrivalTs < b.arrivalTs;
+  if (epochOf(a.entry) !== epochOf(b.entry)) return epochOf(a.entry) < epochOf(b.entry);
   if (a.entry.partition !== b.entry.partition) return a.entry.partition < b.entry.partition;
   return a.entry.offset < b.entry.offset;
 }

@@ -9,9 +9,10 @@ import {Lab} from './lab.ts';
 import {LOG_FAULTS} from './log-faults.ts';
 import {POISON_FAULTS} from './poison-faults.ts';
 import {PROCESS_FAULTS} from './process-faults.ts';
+import {TOPIC_FAULTS} from './topic-faults.ts';
 import {WAREHOUSE_FAULTS} from './warehouse-faults.ts';
 
-export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...WAREHOUSE_FAULTS, ...DATA_FAULTS, ...POISON_FAULTS, ...FORGET_FAULTS, ...LOG_FAULTS];
+export const FAULTS: readonly Fault[] = [...PROCESS_FAULTS, ...WAREHOUSE_FAULTS, ...DATA_FAULTS, ...POISON_FAULTS, ...FORGET_FAULTS, ...LOG_FAULTS, ...TOPIC_FAULTS];
 
 export type FaultsRequest = {
   readonly ports: RealPorts;
