@@ -57,6 +57,7 @@ footer { margin: 2rem 0; color: var(--quiet); font-size: .8125rem; }
 @media print {
   :root { color-scheme: light; --page: #fff; --text: #000; --quiet: #444; --line: #bbb; --card: #fff; --bad: #a00; --bad-page: #fff; --good: #060; --good-page: #fff; --warn: #640; --link: #000; }
   body { font-size: 10pt; }
+  .quiet, caption, figcaption, footer { font-size: 9pt; }
   details::details-content { content-visibility: visible; height: auto; display: block; }
   tr, li, .facts div { break-inside: avoid; }
   h2, h3 { break-after: avoid; }

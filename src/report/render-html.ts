@@ -62,7 +62,7 @@ function findings(report: Report, texts: Texts): Markup | null {
   const shown = report.findings.filter(finding => finding.severity !== 'info');
   if (shown.length === 0) return null;
   const items = shown.map(
-    ({severity, experiment, subject, text}) => markup`<li><span class="word ${severity}">${texts.severity[severity]}</span> ${[experiment, subject, text].filter(part => part !== '').join(' · ')}</li>`,
+    ({severity, experiment, subject, text}) => markup`<li><span class="word ${severity}">${texts.severity[severity]}</span> ${unbroken([experiment, subject, text].filter(part => part !== '').join(' · '))}</li>`,
   );
   return markup`<section><h2>${texts.label.findings}</h2><ul class="plain">${items}</ul></section>`;
 }
@@ -70,7 +70,7 @@ function findings(report: Report, texts: Texts): Markup | null {
 function experimentSection(experiment: ExperimentReport, id: string, texts: Texts): Markup {
   const {label} = texts;
   const treatments = experiment.treatments.map(
-    treatment => markup`<li><span class="word ${treatment.decision}">${texts.decision[treatment.decision]}</span> ${treatmentText(treatment, texts)}</li>`,
+    treatment => markup`<li><span class="word ${treatment.decision}">${texts.decision[treatment.decision]}</span> ${unbroken(treatmentText(treatment, texts))}</li>`,
   );
   const link = experiment.link !== null && /^https?:\/\//.test(experiment.link) ? markup`<p><a href="${experiment.link}" rel="noreferrer">${label.open}</a></p>` : null;
   return markup`<section aria-labelledby="${id}">

@@ -167,6 +167,13 @@ describe('assay report', () => {
     expect((await asked('report')).answer['headline']).toContain('Roll back v2');
   });
 
+  test('as a picture in a file, or refused where this machine has no font', async () => {
+    const {code, err} = await assay('report', '--format', 'png', '--out', 'chart.png');
+    if (code === 2) expect(err).toContain('PNG needs');
+    else expect(readFileSync(join(directory, 'chart.png')).subarray(1, 4).toString()).toBe('PNG');
+    expect([0, 2]).toContain(code);
+  });
+
   test.each<readonly [readonly string[], string]>([
     [['--format', 'pdf'], '--format must be one of html, markdown, json, png, got "pdf"'],
     [['--format', 'png'], 'name its file with --out'],
