@@ -94,16 +94,18 @@ describe('a receiver that misbehaves, over real sockets, on a fake schedule', ()
     return {store, outbox: new Outbox({store, channels, clock, rng: seededRng(3)})};
   }
 
-  const MISDEEDS: readonly (readonly [string, Behaviour])[] = [
-    ['answers 500', {kind: 'status', status: 500}],
-    ['redirects', {kind: 'status', status: 307, location: 'http://127.0.0.1:1/'}],
-    ['asks for a rest', {kind: 'status', status: 429, retryAfter: '30'}],
-    ['is behind a dead proxy', {kind: 'status', status: 502}],
-    ['hangs', {kind: 'hang'}],
-    ['resets after accepting', {kind: 'reset'}],
+  /** With the wait before the second attempt: the schedule's, or the rest that was asked for. */
+  const MISDEEDS: readonly (readonly [string, Behaviour, number])[] = [
+    ['answers 500', {kind: 'status', status: 500}, 5_000],
+    ['redirects', {kind: 'status', status: 307, location: 'http://127.0.0.1:1/'}, 5_000],
+    ['asks for a rest', {kind: 'status', status: 429, retryAfter: '40'}, 40_000],
+    ['is behind a dead proxy', {kind: 'status', status: 502}, NOTIFY_LIMITS.slowDownMs],
+    ['is behind a slow proxy', {kind: 'status', status: 504}, NOTIFY_LIMITS.slowDownMs],
+    ['hangs', {kind: 'hang'}, 5_000],
+    ['resets after accepting', {kind: 'reset'}, 5_000],
   ];
 
-  test.each(MISDEEDS)('%s, then recovers: every due message arrives, signed anew, under its own id', async (_name, behaviour) => {
+  test.each(MISDEEDS)('%s, then recovers: every due message arrives, signed anew, under its own id, within 20 % of its time', async (_name, behaviour, waitMs) => {
     const {outbox, store} = openOutbox();
     receiver.play(behaviour, behaviour, {kind: 'ok'});
     const due = ['a', 'b', 'c'];
@@ -113,6 +115,12 @@ describe('a receiver that misbehaves, over real sockets, on a fake schedule', ()
     expect([...new Set(receiver.received.map(({id}) => id))].sort()).toEqual(due);
     expect(receiver.received.every(({verified}) => verified.isValid)).toBe(true);
     expect(receiver.received).toHaveLength(5);
+    const retried = due.map(one => receiver.received.filter(({id}) => id === one)).filter(attempts => attempts.length > 1);
+    expect(retried).toHaveLength(2);
+    for (const [first, second] of retried) {
+      expect((second?.at ?? 0) - (first?.at ?? 0)).toBeGreaterThanOrEqual(waitMs * 0.8);
+      expect((second?.at ?? 0) - (first?.at ?? 0)).toBeLessThanOrEqual(waitMs * 1.2);
+    }
     expect(await store.deliveries({states: ['delivered'], limit: 9})).toHaveLength(3);
   });
 
