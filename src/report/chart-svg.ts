@@ -44,9 +44,9 @@ export function chartSvg(report: Report, texts: Texts = ENGLISH): Markup {
   return markup`<svg xmlns="http://www.w3.org/2000/svg" width="${FIGURE_WIDTH}" height="${y + 8}" viewBox="0 0 ${FIGURE_WIDTH} ${y + 8}" color="#1b1f24" fill="#1b1f24" font-family="DejaVu Sans, Noto Sans, Noto Sans CJK SC, sans-serif" font-size="12">${content}</svg>`;
 }
 
-/** What is harmed first, then what is better, then the rest; goals before guardrails. */
+/** What is harmed first, then what is better, then the rest; diagnostics decide nothing and come last. */
 function mainMetrics({experiments: [first]}: Report): readonly MetricReport[] {
-  const urgency = ({rows}: MetricReport): number => Math.min(...rows.map(row => URGENCY.indexOf(row.reading)));
+  const urgency = ({role, rows}: MetricReport): number => (role === 'diagnostic' ? URGENCY.length : 0) + Math.min(...rows.map(row => URGENCY.indexOf(row.reading)));
   return [...(first?.metrics ?? [])].sort((a, b) => urgency(a) - urgency(b)).slice(0, METRICS_MAX);
 }
 

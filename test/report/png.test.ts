@@ -40,6 +40,12 @@ describe('the chart for a chat', () => {
     expect(svg).not.toContain('calm_metric');
   });
 
+  test('a diagnostic that is worse comes after what the decision rests on', () => {
+    const svg = chartSvg(reportOf([harmedLatency({metric: 'depth', role: 'diagnostic'}), makeVerdict()])).toString();
+    expect(svg.indexOf('>judge_score <')).toBeGreaterThan(0);
+    expect(svg.indexOf('>depth <')).toBeGreaterThan(svg.indexOf('>judge_score <'));
+  });
+
   test('keeps to three metrics, breaks long lines, and lets no name become markup', () => {
     const hostile = '<script>alert(1)</script>';
     const rows = [...nightRows(), unclearErrors({metric: 'fourth'}), harmedLatency({metric: 'fifth'})].map(row => ({...row, experiment: `${'a-very-long-name'.repeat(30)}${hostile}`, variant: hostile}));
