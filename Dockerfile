@@ -20,6 +20,8 @@ ENV NODE_ENV=production \
     ASSAY_OBSERVE_HOST=0.0.0.0 \
     ASSAY_OBSERVE_PORT=9464 \
     ASSAY_OBSERVE_LOG_LEVEL=info
+# Charts as pictures need a font; add fonts-noto-cjk for Chinese ones (90 MB).
+RUN apt-get update && apt-get install -y --no-install-recommends fonts-dejavu-core && rm -rf /var/lib/apt/lists/*
 WORKDIR /app
 COPY --from=build /build/package.json ./
 COPY --from=build /build/node_modules node_modules
