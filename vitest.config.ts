@@ -1,4 +1,5 @@
 import {defineConfig} from 'vitest/config';
+import {LongestFirst} from './test/helpers/longest-first.ts';
 
 export default defineConfig({
   test: {
@@ -8,6 +9,7 @@ export default defineConfig({
     // each file gets a process of its own and two run at once at most.
     pool: 'forks',
     maxWorkers: 2,
+    sequence: {sequencer: LongestFirst},
     testTimeout: 30_000,
     hookTimeout: 60_000,
     reporters: ['default', './test/helpers/count-reporter.ts'],
