@@ -1,17 +1,25 @@
 import type {Reporter, TestModule} from 'vitest/node';
 
-/** Says why each test was skipped and ends with `N passed, N failed, N skipped` alone on a line. */
+/**
+ * Says why each test was skipped, names every failure in one line (a log cut short keeps its end,
+ * not its middle), and ends with `N passed, N failed, N skipped` alone on a line.
+ */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly unknown[]): void {
     const counts = {passed: 0, failed: errors.length, skipped: 0};
     const reasons = new Map<string, number>();
+    const failures: string[] = [];
+    for (const error of errors) failures.push(`outside any test: ${firstLine(error)}`);
     for (const module of modules) {
-      if (module.errors().length > 0) counts.failed += module.errors().length;
+      counts.failed += module.errors().length;
+      for (const error of module.errors()) failures.push(`${module.relativeModuleId}: ${firstLine(error)}`);
       for (const test of module.children.allTests()) {
-        const {state} = test.result();
+        const {state, errors: found} = test.result();
         if (state === 'passed') counts.passed += 1;
-        else if (state === 'failed') counts.failed += 1;
-        else {
+        else if (state === 'failed') {
+          counts.failed += 1;
+          failures.push(`${module.relativeModuleId}: ${test.fullName}: ${firstLine(found[0])}`);
+        } else {
           counts.skipped += 1;
           const reason = `${module.relativeModuleId}: ${test.fullName.split(' > ')[0]}`;
           reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
@@ -19,6 +27,14 @@ export default class CountReporter implements Reporter {
       }
     }
     for (const [reason, count] of reasons) process.stdout.write(`skipped ${count}: ${reason}\n`);
+    for (const failure of failures) process.stdout.write(`failed: ${failure}\n`);
     process.stdout.write(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped\n`);
   }
+}
+
+/** What went wrong, in at most 500 characters. */
+function firstLine(error: unknown): string {
+  const message =
+    typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
+  return message.replaceAll(/\s+/g, ' ').slice(0, 500);
 }
