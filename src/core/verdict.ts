@@ -65,6 +65,19 @@ export type HealthEvidence = {
   readonly ledger: {readonly status: 'healthy' | 'unhealthy' | 'not-checked'; readonly mismatch: number};
 };
 
+/** One metric of one treatment before and after one change of the experiment. */
+export type WindowsAround = {
+  /** ISO 8601: when the version took effect. */
+  readonly at: string;
+  readonly version: number;
+  readonly phase: number;
+  readonly author: string;
+  readonly reason: string;
+  readonly window_ms: number;
+  /** Closed windows of control and variant, oldest first. `value` is the metric's own: mean, share, ratio or quantile. */
+  readonly windows: readonly {readonly start: string; readonly side: 'before' | 'after'; readonly variant: string; readonly n: number; readonly value: number}[];
+};
+
 /**
  * A verdict row: complete evidence for one metric × treatment (DESIGN §6). Names are
  * the columns of the `verdicts` table. Page, report and webhook render this row
@@ -124,6 +137,8 @@ export type Verdict = {
   readonly outcomes_late: number;
   readonly outcomes_unattributed: number;
   /** * */ readonly audit: {readonly mismatch: number | null; readonly slices_checked: number; readonly checked_at: string | null};
+  /** * Around the last changes, oldest first, as closed windows stood then. The audit proves them; rows written before they were kept have none. */
+  readonly windows_around?: readonly WindowsAround[];
   /** The SQL behind the numbers, with parameters filled in. */
   readonly sql: string;
   readonly analysis: Readonly<Record<string, unknown>>;

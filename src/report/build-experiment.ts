@@ -1,4 +1,4 @@
-import type {ArmEvidence, Decision, Verdict} from '../core/verdict.ts';
+import type {ArmEvidence, Decision, Verdict, WindowsAround} from '../core/verdict.ts';
 import {buildHealth, worstAudit} from './build-health.ts';
 import {formatEffect, formatInterval, formatSignedShare} from './format.ts';
 import {type ExperimentRows, groupBy} from './newest-rows.ts';
@@ -126,7 +126,21 @@ function buildMetric(rows: readonly Verdict[], texts: Texts): MetricReport {
       replay: `assay replay ${verdict.verdict_id}`,
       verdict,
     })),
+    around: aroundOf(rows),
   };
+}
+
+/** Each change once, newest first: rows of one metric share their control's windows. */
+function aroundOf(rows: readonly Verdict[]): WindowsAround[] {
+  const changes = new Map<number, WindowsAround>();
+  for (const {control, windows_around: own = []} of rows) {
+    for (const change of own) {
+      const known = changes.get(change.version);
+      const windows = known === undefined ? change.windows : [...known.windows, ...change.windows.filter(({variant}) => variant !== control)];
+      changes.set(change.version, {...change, windows});
+    }
+  }
+  return [...changes.values()].sort((a, b) => b.version - a.version);
 }
 
 /** Each arm once, control first. Rows of one metric share their control arm. */

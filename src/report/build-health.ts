@@ -31,8 +31,9 @@ function srm({health}: Verdict, texts: Texts): Check {
   return {code: 'srm', status: STATUS[status], subject: '', text};
 }
 
-function crossovers({health}: Verdict, texts: Texts): Check {
+function crossovers({health, arms}: Verdict, texts: Texts): Check {
   const {units, share, status} = health.crossovers;
+  if (units === 0 && arms.every(arm => arm.units === 0)) return {code: 'crossovers', status: 'not-computable', subject: '', text: texts.notComputable(missingText('no_data', texts))};
   return {code: 'crossovers', status: STATUS[status], subject: '', text: texts.health.crossovers(formatCount(units), formatShare(share))};
 }
 

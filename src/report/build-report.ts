@@ -14,6 +14,7 @@ import {
   type ReportKind,
   type ReportSummary,
   type Severity,
+  type TreatmentReport,
 } from './report.ts';
 import {ENGLISH, type Texts} from './texts.ts';
 
@@ -72,7 +73,10 @@ export function metricChecks(experiment: ExperimentReport, texts: Texts = ENGLIS
   );
 }
 
-/** A failing check is high; a decision that asks for a hand is high; what cannot be judged is medium. */
+/**
+ * A failing check is high; a decision that asks for a hand is high, unless a failing check says the same
+ * and would be counted twice; what cannot be judged is medium.
+ */
 function findingsOf(experiment: ExperimentReport, texts: Texts): Finding[] {
   const checks = [...experiment.health, ...metricChecks(experiment, texts)];
   const fromChecks = checks.flatMap((check): Finding[] => {
@@ -82,10 +86,17 @@ function findingsOf(experiment: ExperimentReport, texts: Texts): Finding[] {
   });
   const fromDecisions = experiment.treatments.flatMap((treatment): Finding[] => {
     const severity = DECISION_SEVERITY[treatment.decision];
-    if (severity === null) return [];
+    if (severity === null || isExplained(treatment, checks)) return [];
     return [{severity, code: `decision_${treatment.decision}`, experiment: experiment.experiment, subject: treatment.variant, text: texts.because(texts.decision[treatment.decision], treatment.why)}];
   });
   return [...fromDecisions, ...fromChecks];
+}
+
+/** Whether a failing check of the report is what the decision rests on. */
+function isExplained({decision, variant}: TreatmentReport, checks: readonly Check[]): boolean {
+  const failing = checks.filter(({status}) => status === 'fail');
+  if (decision === 'unhealthy') return failing.some(({code}) => code !== 'goal' && code !== 'guardrail');
+  return decision === 'roll_back' && failing.some(({code, subject}) => (code === 'goal' || code === 'guardrail') && subject.endsWith(` / ${variant}`));
 }
 
 const DECISION_SEVERITY = {
@@ -106,7 +117,7 @@ function summarise(experiments: readonly ExperimentReport[], findings: readonly 
   const high = findings.filter(finding => finding.severity === 'high').length;
   const audit = worstAudit(experiments.map(experiment => experiment.audit));
   return {
-    status: high > 0 || isAuditFailure(audit) ? 'alert' : 'healthy',
+    status: high > 0 || isAuditFailure(audit) ? 'alert' : experiments.every(({decision}) => decision === 'no_data') ? 'no_data' : 'healthy',
     experiments: experiments.length,
     checks_passed: passed,
     checks_failed: failed,

@@ -14,6 +14,8 @@ const TITLE_LINE_HEIGHT = 20;
 const TITLE_LINE_UNITS = 37;
 const NAME_HEIGHT = 24;
 
+const STATUS_COLOUR = {alert: '#b42318', healthy: '#1a7f37', no_data: '#8a5300'} as const;
+
 const URGENCY: readonly Reading[] = ['worse', 'better', 'unclear', 'no-reading', 'not-computable'];
 
 /**
@@ -34,7 +36,7 @@ export function chartSvg(report: Report, texts: Texts = ENGLISH): Markup {
     y += NAME_HEIGHT + figure.height + 4;
     return markup`${name}${figure.svg}`;
   });
-  const colour = status === 'alert' ? '#b42318' : '#1a7f37';
+  const colour = STATUS_COLOUR[status];
   const content: MarkupPart[] = [
     markup`<rect width="${FIGURE_WIDTH}" height="${y + 8}" fill="#ffffff"/><rect width="${FIGURE_WIDTH}" height="5" fill="${colour}"/>`,
     markup`<g font-size="${TITLE_SIZE}" font-weight="700" fill="${colour}">${title.map((line, index) => markup`<text x="${PLOT_LEFT}" y="${26 + index * TITLE_LINE_HEIGHT}">${line}</text>`)}</g>`,

@@ -11,10 +11,12 @@ export const REPORT_CSS = `
 body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif; font-variant-numeric: tabular-nums; }
 main, .banner > div { max-width: 72rem; margin: 0 auto; padding: 0 1rem; }
 .banner { padding: 1rem 0; border-bottom: 4px solid var(--good); background: var(--good-page); }
+.banner.no_data { border-color: var(--warn); background: var(--card); }
 .banner.alert { border-color: var(--bad); background: var(--bad-page); }
 h1 { font-size: 1.35rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere; }
 h1 .status { color: var(--good); text-transform: uppercase; letter-spacing: .04em; }
 .alert h1 .status { color: var(--bad); }
+.no_data h1 .status { color: var(--warn); }
 .banner p { margin: .5rem 0 0; color: var(--quiet); }
 h2 { font-size: 1.2rem; margin: 2rem 0 .5rem; padding-top: 1rem; border-top: 1px solid var(--line); overflow-wrap: anywhere; }
 h3 { font-size: 1rem; margin: 1.5rem 0 .5rem; }
@@ -24,6 +26,7 @@ ul.plain { list-style: none; margin: 0; padding: 0; }
 ul.plain li { padding: .3rem 0; overflow-wrap: anywhere; }
 .quiet, caption, figcaption { color: var(--quiet); font-size: .875rem; }
 .word { font-weight: 650; }
+.change-line { margin: 1rem 0 .5rem; font-weight: 600; }
 .pass, .better, .ship { color: var(--good); }
 .fail, .worse, .high, .roll_back, .unhealthy { color: var(--bad); }
 .medium, .not-computable, .no_data { color: var(--warn); }

@@ -1,3 +1,4 @@
+import {aroundSvg} from './around-svg.ts';
 import {boxPlotSvg} from './box-plot-svg.ts';
 import {reportAuditText} from './build-report.ts';
 import {type Cell, evidenceCells, metricCells, offsetTexts, testCells} from './cells.ts';
@@ -6,7 +7,7 @@ import {REPORT_CSS} from './html-style.ts';
 import {intervalSvg} from './interval-svg.ts';
 import {Markup, markup} from './markup.ts';
 import {pairsSvg} from './pairs-svg.ts';
-import {coverageText, passRateText, replayCommands, sqlTexts, standText, treatmentText} from './render-markdown.ts';
+import {changesOf, changeText, coverageText, passRateText, replayCommands, sqlTexts, standText, treatmentText} from './render-markdown.ts';
 import type {Check, ExperimentReport, MetricReport, Report} from './report.ts';
 import {ENGLISH, type Texts} from './texts.ts';
 
@@ -88,7 +89,7 @@ ${metricTable(experiment, texts)}
 <h3>${label.distribution}</h3>
 <p class="quiet">${label.boxNote}</p>
 <div class="figures">${experiment.metrics.filter(hasDistribution).map((metric, index) => figure(metric, boxPlotSvg({id: `${id}-b${index}`, metric: metric.metric, unit: metric.unit, arms: metric.arms, texts})))}</div>
-${pairSection(experiment, id, texts)}<h3>${label.evidence}</h3>
+${pairSection(experiment, id, texts)}${aroundSection(experiment, id, texts)}<h3>${label.evidence}</h3>
 ${evidence(experiment, texts)}
 </section>`;
 }
@@ -100,6 +101,23 @@ function pairSection(experiment: ExperimentReport, id: string, texts: Texts): Ma
   return markup`<h3>${texts.label.pairs}</h3>
 <p class="quiet">${texts.label.pairNote}</p>
 <div class="figures">${paired.map((metric, index) => figure(metric, pairsSvg({id: `${id}-p${index}`, metric, texts})))}</div>
+`;
+}
+
+/** The last changes, newest first, each with the metrics that have windows on both sides of it. */
+function aroundSection(experiment: ExperimentReport, id: string, texts: Texts): Markup {
+  const {label} = texts;
+  const changes = changesOf(experiment);
+  if (changes.length === 0) return markup`<h3>${label.around}</h3>\n<p class="quiet">${label.noChange}</p>\n`;
+  const parts = changes.map(change => {
+    const figures = experiment.metrics.flatMap((metric, index) =>
+      metric.around.filter(({version}) => version === change.version).map(own => figure(metric, aroundSvg({id: `${id}-c${own.version}-${index}`, metric, change: own, texts}))),
+    );
+    return markup`<p class="change-line">${changeText(change, texts)}</p><div class="figures">${figures}</div>`;
+  });
+  return markup`<h3>${label.around}</h3>
+<p class="quiet">${label.aroundNote}</p>
+${parts}
 `;
 }
 

@@ -1,3 +1,5 @@
+import type {WindowsAround} from '../core/verdict.ts';
+import {armText} from './around-svg.ts';
 import {reportAuditText} from './build-report.ts';
 import {type Cell, evidenceCells, metricCells, offsetTexts, pairText, testCells} from './cells.ts';
 import {formatCount, formatInstant, formatShare} from './format.ts';
@@ -59,6 +61,7 @@ function experimentBlocks(experiment: ExperimentReport, texts: Texts): string[] 
     table(metricRows),
     `> ${label.fixedHorizonNote}`,
     ...pairBlocks(experiment, texts),
+    ...aroundBlocks(experiment, texts),
     ...(tests.length === 0 ? [] : [`### ${label.tests}`, table(tests)]),
     `### ${label.evidence}`,
     [...evidenceCells(experiment, texts), {label: label.offsets, text: offsetTexts(experiment).join(', ') || label.none}]
@@ -78,6 +81,30 @@ function pairBlocks(experiment: ExperimentReport, texts: Texts): string[] {
     rows.flatMap(({variant, pairs}) => (pairs === null ? [] : [`- ${markdownText(`${metric} / ${variant}: ${pairText(pairs, texts)}`)}`])),
   );
   return lines.length === 0 ? [] : [`### ${texts.label.pairs}`, lines.join('\n')];
+}
+
+/** Each change once, newest first. */
+export function changesOf({metrics}: ExperimentReport): WindowsAround[] {
+  const changes = new Map(metrics.flatMap(({around}) => around.map(change => [change.version, change] as const)));
+  return [...changes.values()].sort((a, b) => b.version - a.version);
+}
+
+export const changeText = ({at, version, phase, author, reason}: WindowsAround, texts: Texts): string =>
+  texts.changeSentence({at: formatInstant(at), version, phase, author, reason});
+
+/** A change, then what each arm's windows were before and after it. */
+function aroundBlocks(experiment: ExperimentReport, texts: Texts): string[] {
+  const changes = changesOf(experiment);
+  if (changes.length === 0) return [];
+  const lines = changes.flatMap(change => [
+    `- ${markdownText(changeText(change, texts))}`,
+    ...experiment.metrics.flatMap(metric =>
+      metric.around
+        .filter(({version}) => version === change.version)
+        .flatMap(own => metric.arms.map(({variant}) => `  - ${markdownText(`${metric.metric} / ${armText(variant, {metric, change: own, texts})}`)}`)),
+    ),
+  ]);
+  return [`### ${texts.label.around}`, lines.join('\n')];
 }
 
 /** `v2 (before: Keep running): why`. */

@@ -1,11 +1,11 @@
 import type {Aggregate, Design, Direction, MetricRole} from '../core/experiment.ts';
-import type {ArmEvidence, Decision, Verdict} from '../core/verdict.ts';
+import type {ArmEvidence, Decision, Verdict, WindowsAround} from '../core/verdict.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
 export const REPORT_SCHEMA_VERSION = 1;
 
-/** `alert` as soon as there is one finding of high severity. */
-export type ReportStatus = 'healthy' | 'alert';
+/** `alert` as soon as there is one finding of high severity; `no_data` when nothing fails because nothing was measured. */
+export type ReportStatus = 'healthy' | 'alert' | 'no_data';
 
 /** `open`: the interval still allows both answers. */
 export type CheckStatus = 'pass' | 'fail' | 'open' | 'not-computable';
@@ -72,6 +72,8 @@ export type MetricReport = {
   /** Control first, then treatments in the order of the rows. */
   readonly arms: readonly ArmEvidence[];
   readonly rows: readonly MetricRow[];
+  /** Before and after each of the last changes, newest first; the windows of all arms. */
+  readonly around: readonly WindowsAround[];
 };
 
 export type TreatmentReport = {
@@ -127,6 +129,7 @@ export type ReportSummary = {
   readonly pass_rate: number | null;
   /** The lowest of all paired metrics; null when nothing is paired. */
   readonly pair_coverage: number | null;
+  /** Distinct causes: a failing check and the decision that follows from it are one. */
   readonly findings_high: number;
   readonly audit: {readonly mismatch: number | null; readonly slices_checked: number; readonly is_failure: boolean};
 };

@@ -22,7 +22,7 @@ export const armColour = (index: number): string =>
 export type Figure = {
   /** Unique in its page. */
   readonly id: string;
-  readonly kind: 'box-plot' | 'interval' | 'pairs';
+  readonly kind: 'box-plot' | 'interval' | 'pairs' | 'around';
   readonly title: string;
   /** What a person who cannot see it needs: the numbers. */
   readonly description: string;

@@ -63,7 +63,7 @@ export const CHINESE: Texts = {
   },
   check: {srm: '分流比例', crossovers: '跨组单元', missing_outcomes: '缺失结果', ledger: '账本', audit: '切片审计', goal: '目标', guardrail: '护栏'},
   checkStatus: {pass: '通过', fail: '未通过', open: '未定', 'not-computable': '无法计算'},
-  status: {healthy: '正常', alert: '告警'},
+  status: {healthy: '正常', alert: '告警', no_data: '无数据'},
   severity: {high: '高', medium: '中', info: '提示'},
   role: {goal: '目标', guardrail: '护栏', diagnostic: '诊断'},
   missing: {
@@ -96,6 +96,9 @@ export const CHINESE: Texts = {
   moreExperiments: count => `下面还有 ${count} 个实验`,
   moreReasons: count => `另有 ${count} 条`,
   moreTreatments: count => `下面还有 ${count} 个实验组`,
+  windowsOf: duration => `窗口 ${duration},UTC`,
+  beforeAfter: (before, after) => `变更前 ${before};变更后 ${after}`,
+  changeSentence: ({at, version, phase, author, reason}) => `${at} · 版本 ${version},阶段 ${phase} · ${author}:${reason}`,
   auditWarning: '数字未经证实,切片审计未通过',
   nothing: '还没有结论:尚未分析任何实验',
   label: {
@@ -113,6 +116,6 @@ export const CHINESE: Texts = {
     boxNote: '箱:四分位。线:中位数。须:1.5 倍箱长内的最远值。菱形:均值。',
     intervalNote: '细线:随时有效区间。粗线:固定样本区间。点:效应。阴影:超出容忍度的损害。',
     changed: '已改变', cut: '计入此前到达的事实', primary: '主检验', analysis: '设置', notPaired: '没有配对',
-    pairs: '配对', equal: '持平', pairNote: '两个变体都回答了的条目,按谁更好计数。', whiskers: '须', quartiles: '四分位',
+    pairs: '配对', equal: '持平', pairNote: '两个变体都回答了的条目,按谁更好计数。', around: '变更前后', aroundNote: '虚线为变更时刻。每个点是一个已关闭的窗口。', noChange: '没有任何变更在前后两侧都有窗口。', whiskers: '须', quartiles: '四分位',
   },
 };

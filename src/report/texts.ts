@@ -41,6 +41,10 @@ export type Texts = {
   readonly moreReasons: (count: number) => string;
   readonly moreTreatments: (count: number) => string;
   readonly auditWarning: string;
+  /** Of the points in a plot of windows. */
+  readonly windowsOf: (duration: string) => string;
+  readonly beforeAfter: (before: string, after: string) => string;
+  readonly changeSentence: (change: {readonly at: string; readonly version: number; readonly phase: number; readonly author: string; readonly reason: string}) => string;
   readonly nothing: string;
   readonly label: Readonly<Record<Label, string>>;
 };
@@ -52,7 +56,7 @@ export type Label =
   | 'dataFrom' | 'generated' | 'phase' | 'configVersion' | 'design' | 'offsets' | 'partition' | 'from' | 'to' | 'sql' | 'replay' | 'evidence'
   | 'late' | 'unattributed' | 'engine' | 'digest' | 'decision' | 'before' | 'reasons' | 'none' | 'mean' | 'tolerance' | 'difference' | 'open'
   | 'logEpoch' | 'check' | 'result' | 'explanation' | 'fixedHorizonNote' | 'boxNote' | 'intervalNote' | 'changed' | 'cut' | 'primary' | 'analysis' | 'notPaired'
-  | 'pairs' | 'equal' | 'pairNote' | 'whiskers' | 'quartiles';
+  | 'pairs' | 'equal' | 'pairNote' | 'whiskers' | 'quartiles' | 'around' | 'aroundNote' | 'noChange';
 
 const plain = (text: string) => (): string => text;
 
@@ -133,7 +137,7 @@ export const ENGLISH: Texts = {
     guardrail: 'Guardrail',
   },
   checkStatus: {pass: 'pass', fail: 'FAIL', open: 'open', 'not-computable': 'not computable'},
-  status: {healthy: 'Healthy', alert: 'Alert'},
+  status: {healthy: 'Healthy', alert: 'Alert', no_data: 'No data'},
   severity: {high: 'high', medium: 'medium', info: 'info'},
   role: {goal: 'goal', guardrail: 'guardrail', diagnostic: 'diagnostic'},
   missing: {},
@@ -160,6 +164,9 @@ export const ENGLISH: Texts = {
   moreExperiments: count => `${count} more ${count === 1 ? 'experiment' : 'experiments'} below`,
   moreReasons: count => `and ${count} more`,
   moreTreatments: count => `${count} more ${count === 1 ? 'treatment' : 'treatments'} below`,
+  windowsOf: duration => `windows of ${duration}, UTC`,
+  beforeAfter: (before, after) => `before the change ${before}; after it ${after}`,
+  changeSentence: ({at, version, phase, author, reason}) => `${at} · version ${version}, phase ${phase} · ${author}: ${reason}`,
   auditWarning: 'numbers unproven, the audit of slices fails',
   nothing: 'No verdict yet: no experiment has been analysed',
   label: {
@@ -178,5 +185,6 @@ export const ENGLISH: Texts = {
     intervalNote: 'Thin line: always-valid interval. Thick line: fixed-horizon interval. Dot: effect. Shaded: harm past the tolerance.',
     changed: 'changed', cut: 'Facts that arrived up to', primary: 'primary', analysis: 'Settings', notPaired: 'nothing is paired',
     pairs: 'Pairs', equal: 'equal', pairNote: 'Items that both variants answered, by who did better.', whiskers: 'whiskers', quartiles: 'quartiles',
+    around: 'Before and after changes', aroundNote: 'Dashed line: the change. Each dot is one closed window.', noChange: 'No change of the experiment has windows on both sides.',
   },
 };

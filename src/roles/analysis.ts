@@ -1,4 +1,5 @@
 import {analyzeExperiment} from '../analyze/analyze-experiment.ts';
+import {addWindowsAround} from '../analyze/windows-around.ts';
 import {type AuditReport, runAudit} from '../closing/audit.ts';
 import {committedOffsets} from '../closing/committed-offsets.ts';
 import {AssayError} from '../core/errors.ts';
@@ -6,7 +7,7 @@ import type {ExperimentView} from '../core/experiment.ts';
 import type {Stream} from '../core/streams.ts';
 import {type EpochMs, epochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
-import {viewOf} from '../experiment/state.ts';
+import {historyOf, viewOf} from '../experiment/state.ts';
 import {currentViews} from './closing-config.ts';
 import type {Platform} from './platform.ts';
 
@@ -47,7 +48,8 @@ export async function analyzeAndStore(
   }
   await registry.caughtUp();
   const view = requireView(platform, stream, experiment);
-  const verdicts = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, ...(audit === undefined ? {} : {audit})});
+  const analysed = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, ...(audit === undefined ? {} : {audit})});
+  const verdicts = await addWindowsAround(analysed, {warehouse, stream, history: historyOf(registry.snapshot(), stream.name, experiment)});
   await warehouse.insertVerdicts(verdicts);
   return verdicts;
 }

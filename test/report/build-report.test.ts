@@ -1,6 +1,7 @@
 import {describe, expect, test} from 'vitest';
 import {REASON_CODES} from '../../src/analyze/reasons.ts';
 import {metricCheck, readingOf} from '../../src/report/read-verdict.ts';
+import {renderHtml} from '../../src/report/render-html.ts';
 import {renderJson} from '../../src/report/render-json.ts';
 import {ENGLISH} from '../../src/report/texts.ts';
 import {emptyRow, harmedLatency, makeVerdict, nightRows, reportOf, unclearErrors} from './make-verdict.ts';
@@ -36,7 +37,27 @@ describe('summary and findings', () => {
   test('a harmed guardrail is an alert with a high finding', () => {
     const {summary, findings} = reportOf(nightRows());
     expect(summary).toMatchObject({status: 'alert', checks_passed: 7, checks_failed: 1, pass_rate: 7 / 8, pair_coverage: null});
-    expect(findings.filter(({severity}) => severity === 'high').map(({code}) => code)).toEqual(['decision_roll_back', 'guardrail']);
+    expect(findings.filter(({severity}) => severity === 'high').map(({code}) => code)).toEqual(['guardrail']);
+    expect(summary.findings_high).toBe(1);
+  });
+
+  test('each harmed metric is one high finding, and a decision without a failing check is one itself', () => {
+    const second = harmedLatency({metric: 'latency_p99', decision: 'roll_back', reasons: ['guardrail_harmed:latency_p95', 'guardrail_harmed:latency_p99']});
+    expect(reportOf([...nightRows(), second]).summary.findings_high).toBe(2);
+    const other = makeVerdict({variant: 'v3', decision: 'roll_back', reasons: ['goal_harmed:judge_score']});
+    expect(reportOf([...nightRows(), other]).findings.filter(({severity}) => severity === 'high').map(({code, subject}) => [code, subject])).toEqual([['decision_roll_back', 'v3'], ['guardrail', 'latency_p95 / v2']]);
+    const srm = {...makeVerdict().health, srm: {status: 'unhealthy', p_value: 1e-9, observed: {v1: 9, v2: 1}, weights: {v1: 50, v2: 50}}} as const;
+    const unhealthy = ['v2', 'v3'].map(variant => makeVerdict({variant, decision: 'unhealthy', reasons: ['srm_failed'], health: srm}));
+    expect(reportOf(unhealthy).summary.findings_high).toBe(1);
+  });
+
+  test('without data anywhere nothing is called healthy', () => {
+    expect(reportOf([emptyRow(), emptyRow({experiment: 'other'})]).summary.status).toBe('no_data');
+    expect(reportOf([]).summary.status).not.toBe('healthy');
+    expect(reportOf([emptyRow(), makeVerdict({experiment: 'other'})]).summary.status).toBe('healthy');
+    const html = renderHtml(reportOf([emptyRow()]));
+    expect(html.slice(html.indexOf('<body>'))).not.toMatch(/healthy/i);
+    expect(reportOf([emptyRow()]).experiments[0]?.health.find(({code}) => code === 'crossovers')?.status).toBe('not-computable');
   });
 
   test('a clean ship is healthy', () => {

@@ -37,6 +37,8 @@ export function chatMessage(notice: Notice, words: ChatWords): ChatMessage {
   return reportMessage(notice.report, words);
 }
 
+const TONE = {alert: 'bad', healthy: 'good', no_data: 'neutral'} as const;
+
 function reportMessage(report: Report, {chat, report: texts}: ChatWords): ChatMessage {
   const {summary, experiments} = report;
   const [first, ...others] = experiments;
@@ -57,7 +59,7 @@ function reportMessage(report: Report, {chat, report: texts}: ChatWords): ChatMe
   const replay = experiments.flatMap(replayCommands).slice(0, 1).map(command => ({label: chat.label.replay, text: command}));
   return {
     title: `${texts.status[summary.status]} · ${report.headline}`,
-    tone: summary.status === 'alert' ? 'bad' : 'good',
+    tone: TONE[summary.status],
     lines: [...decisions, ...facts, ...findings, ...replay],
     link: webLink(others.length === 0 ? (first?.link ?? report.link) : report.link),
     command: others.length === 0 && first !== undefined ? `assay report ${first.experiment}` : 'assay report',
