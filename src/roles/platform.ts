@@ -6,6 +6,7 @@ import {CONTROL_TOPIC, DEAD_LETTERS_TOPIC} from '../core/streams.ts';
 import type {Logger} from '../core/telemetry.ts';
 import type {Verdict} from '../core/verdict.ts';
 import {ExperimentRegistry} from '../experiment/registry.ts';
+import {watchAppends} from '../log/append-watch.ts';
 import type {EventLog} from '../log/event-log.ts';
 import {openLogger} from '../observe/logger.ts';
 import {openMetrics, type ShownMetrics} from '../observe/metrics.ts';
@@ -26,6 +27,8 @@ export type Platform = {
   readonly logger: Logger;
   readonly metrics: ShownMetrics;
   readonly log: EventLog;
+  /** Why the log took nothing lately; null while it does. For readiness. */
+  readonly appendRefusal: () => string | null;
   readonly warehouse: Warehouse;
   /** Runs statements of the SQL endpoint; null when analysts ask the ClickHouse server itself. */
   readonly executor: SqlExecutor | null;
@@ -50,7 +53,7 @@ export async function openPlatform(config: Config, {role}: {readonly role: strin
     opened.length = 0;
   };
   try {
-    const log = await openLog(config, ports);
+    const {log, refusal: appendRefusal} = watchAppends(await openLog(config, ports), SYSTEM_CLOCK);
     opened.push(log);
     await createControlTopics(log);
     const {warehouse, executor} = await openWarehouse(config, ports);
@@ -59,7 +62,7 @@ export async function openPlatform(config: Config, {role}: {readonly role: strin
     const registry = await ExperimentRegistry.open({log, clock: SYSTEM_CLOCK, logger});
     opened.push(registry);
     const versions = {assay: VERSION, node: process.version, engine: await warehouse.engineVersion()};
-    return {config, ...ports, log, warehouse, executor, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, close: closeAll};
+    return {config, ...ports, log, appendRefusal, warehouse, executor, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, close: closeAll};
   } catch (error) {
     await closeAll();
     throw error;

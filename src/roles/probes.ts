@@ -15,6 +15,8 @@ export async function openProbes(platform: Platform, unready: () => readonly str
       const reasons = [...unready()];
       if (registry.isAway) reasons.push('the experiments topic cannot be read; the last good configuration is in force');
       await warehouse.ping().catch(() => reasons.push('the warehouse does not answer'));
+      const refusal = platform.appendRefusal();
+      if (refusal !== null) reasons.push(`the event log takes nothing: ${refusal}`);
       await log.offsets(EXPERIMENTS_TOPIC).catch(() => reasons.push('the event log does not answer'));
       return reasons;
     },

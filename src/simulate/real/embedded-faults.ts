@@ -151,6 +151,11 @@ class SmallDisk {
     return last;
   }
 
+  async readiness(): Promise<{status: number; text: string}> {
+    const response = await fetch(`${this.#url}/readyz`);
+    return {status: response.status, text: await response.text()};
+  }
+
   async close(): Promise<void> {
     await this.#up?.kill();
     await run('umount', ['-l', this.#disk]);
@@ -193,9 +198,12 @@ async function tryDisk(disk: SmallDisk, rounds: number): Promise<Verdict> {
       await disk.post();
       await sleep(300);
     }
+    const full = await disk.readiness();
+    if (full.status !== 503 || !full.text.includes('ENOSPC')) errors.push(`on a full disk /readyz says ${full.status} ${full.text}`);
     if (!up.isRunning) errors.push(`the process ended: ${up.lines.at(-1)}`);
     await disk.free();
     await disk.postMany(10);
+    await until('readiness again', START_LIMIT_MS, async () => (await disk.readiness()).status === 200).catch((error: unknown) => errors.push(String(error)));
   }
   const unclear = disk.refusals.find(text => !/^429 .*ENOSPC.*free space on the device/.test(text));
   if (unclear !== undefined) errors.push(`a refusal does not say why: ${unclear}`);
