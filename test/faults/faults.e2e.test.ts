@@ -1,10 +1,14 @@
-/** The short form of every fault on real processes, as `npm run faults` runs it. */
+/** The short form of every fault on real processes, as `npm run faults` runs it: one run, a test for each row of its table. */
 import {existsSync} from 'node:fs';
-import {describe, expect, test} from 'vitest';
+import {beforeAll, describe, expect, test} from 'vitest';
+import {EMBEDDED_FAULTS} from '../../src/simulate/real/embedded-faults.ts';
 import {brokersMissing, Proc} from '../../src/simulate/real/processes.ts';
+import {FAULTS} from '../../src/simulate/real/run-faults.ts';
 import {chdbSkipReason} from '../helpers/chdb-engine.ts';
 
-const ROW = /^(\S+)\s+\|\s+(\d+) \| exact (yes|NO)/;
+/** A row of the table is four lines. */
+const ROW_LINES = 4;
+const RUN_LIMIT_MS = 1_500_000;
 
 async function skipReason(): Promise<string | null> {
   const missing = (await brokersMissing()) ?? (await chdbSkipReason());
@@ -16,14 +20,32 @@ const reason = await skipReason();
 if (reason !== null && process.env['CI'] === 'true') throw new Error(`faults cannot be tried here: ${reason}`);
 
 describe.skipIf(reason !== null)(`faults${reason === null ? '' : ` (skipped: ${reason})`}`, () => {
-  test('nothing is lost, nothing is counted twice, every planted bug is seen', async () => {
-    const seed = 1 + (process.pid % 1_000);
+  const seed = 1 + (process.pid % 1_000);
+  const names = [...FAULTS, ...EMBEDDED_FAULTS].map(({name}) => name);
+  let lines: readonly string[] = [];
+  let code: number | null = null;
+
+  beforeAll(async () => {
     const run = Proc.start('faults', 'dist/roles/faults.js', ['--seed', String(seed)]);
-    const code = await run.exited;
-    const output = run.lines.join('\n');
-    const rows = run.lines.flatMap(line => ROW.exec(line) ?? []);
-    expect(rows.length, output).toBeGreaterThan(0);
-    expect(code, `seed ${seed}\n${output}`).toBe(0);
-    expect(run.lines.at(-1)).toMatch(/^\d+ faults, \d+ times injected: \d+ exact, 0 not; (\d+) of \1 planted bugs and alterations caught/);
-  }, 1_800_000);
+    code = await run.exited;
+    lines = run.lines;
+    // The figures of the run, whatever comes of it.
+    process.stdout.write(`${lines.join('\n')}\n`);
+  }, RUN_LIMIT_MS);
+
+  test.each(names)('%s: nothing is lost, nothing is counted twice, the planted bug is seen', (name, {skip}) => {
+    const missing = lines.find(line => line.startsWith(`${name}: skipped, `));
+    if (missing !== undefined && process.env['CI'] !== 'true') skip(missing);
+    const at = lines.findIndex(line => line.startsWith(`${name.padEnd(11)} |`));
+    expect(at, `seed ${seed}: no row for ${name} in\n${lines.slice(-20).join('\n')}`).toBeGreaterThanOrEqual(0);
+    const row = lines.slice(at, at + ROW_LINES).join('\n');
+    const errors = lines.filter(line => line.startsWith(`  ${name}: `)).join('\n');
+    expect(row, errors).toMatch(/^\S+\s+\|\s+\d+ \| exact yes/);
+    expect(row, errors).toContain('control caught:');
+  });
+
+  test('the run ends well and sums up', () => {
+    expect(lines.at(-1)).toMatch(/^\d+ faults, \d+ times injected: \d+ exact, 0 not; (\d+) of \1 planted bugs and alterations caught/);
+    expect(code, `seed ${seed}`).toBe(0);
+  });
 });

@@ -8,7 +8,7 @@ import {promisify} from 'node:util';
 
 const run = promisify(execFile);
 const REPOSITORY = new URL('../../../', import.meta.url);
-const LINES_KEPT = 200;
+const LINES_KEPT = 500;
 
 export const pathInRepository = (path: string): string => fileURLToPath(new URL(path, REPOSITORY));
 
