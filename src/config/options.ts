@@ -68,6 +68,7 @@ export const OPTIONS: readonly Option[] = [
   option('audit.every_ms', {kind: 'duration', default: 60_000, min: 1_000, describe: 'how often the ledger and slices are audited'}),
   option('reports.cron', {kind: 'text', default: '0 8 * * *', describe: 'when digests are posted (cron, UTC); empty for never'}),
   option('reports.public_url', {kind: 'text', default: '', describe: 'address of this server in links of reports'}),
+  option('reports.chart_secret', {kind: 'text', default: '', secret: true, describe: 'signs the addresses of charts in chats, so that Slack and DingTalk can fetch them without a key; empty shows links'}),
   option('notify.alertmanager.url', {kind: 'text', default: '', describe: 'an Alertmanager that gets every alert, like https://alertmanager.example.com; empty for none'}),
   option('notify.alertmanager.allow', {kind: 'list', default: [], describe: 'host or host:port of that Alertmanager when it is plain http or private'}),
   option('experiments.directory', {kind: 'text', default: '', flag: 'experiments', describe: 'YAML definitions published at start'}),

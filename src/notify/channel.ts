@@ -1,5 +1,6 @@
 import type {EpochMs} from '../core/units.ts';
 import type {Report} from '../report/report.ts';
+import type {ChartLink} from './chart-link.ts';
 import type {AlertRow} from '../warehouse/warehouse.ts';
 
 /** What happened, before any channel gave it a form. */
@@ -11,6 +12,10 @@ export type ReportNotice = {
   readonly at: EpochMs;
   /** In the language of the channel's readers. */
   readonly report: Report;
+  /** Where its main chart is. */
+  readonly chart?: ChartLink | null;
+  /** The chart itself, for a channel that takes pictures; PNG. */
+  readonly picture?: Uint8Array | null;
 };
 
 export type AlertNotice = {
@@ -89,6 +94,8 @@ export interface Channel {
   /** The configured name; unique. */
   readonly name: string;
   readonly digesting?: Digesting;
+  /** Pictures are sent as bytes, so notices need theirs drawn. */
+  readonly takesPictures?: boolean;
   compose(notice: Notice): Composed;
   deliver(message: OutboundMessage, attempt: Attempt): Promise<DeliveryResult>;
 }

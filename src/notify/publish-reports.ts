@@ -7,6 +7,7 @@ import type {Report} from '../report/report.ts';
 import type {Texts} from '../report/texts.ts';
 import type {VerdictStore} from '../warehouse/warehouse.ts';
 import type {Channel, ReportNotice} from './channel.ts';
+import {chartLink} from './chart-link.ts';
 import {deliveryIdOf, type NewDelivery} from './delivery-state.ts';
 
 /** What a configured webhook wants to hear. */
@@ -24,6 +25,10 @@ export type PublisherOptions = {
   readonly clock: Clock;
   /** Address of this server in links; '' for none. */
   readonly publicUrl: string;
+  /** Signs the addresses of charts that a chat service fetches; '' leaves them for people with a key. */
+  readonly chartSecret?: string;
+  /** Draws the main chart for channels that take pictures; null where this machine cannot. */
+  readonly draw?: (report: Report, texts: Texts) => Promise<Uint8Array | null>;
 };
 
 /** A notice that gets its words from each of its readers. */
@@ -54,14 +59,14 @@ export class ReportPublisher {
 
   async publishChangesOf(verdicts: readonly Verdict[]): Promise<PublishResult> {
     const {clock, publicUrl} = this.#options;
-    const messages = changedTreatments(verdicts).flatMap(change => {
+    const messages = changedTreatments(verdicts).map(change => {
       const at = clock.now();
       const report = (texts: Texts): Report => buildReport(change.rows, {kind: 'decision_changed', generatedAt: at, publicUrl, texts});
       const about = [change.decision, change.rows.map(row => row.verdict_id).sort()];
       const subject = `decision_changed ${change.stream}/${change.experiment}/${change.variant}: ${change.decision}`;
       return this.#messages({type: 'decision_changed', at, report}, {about, subject});
     });
-    return this.#enqueue(messages);
+    return this.#enqueue((await Promise.all(messages)).flat());
   }
 
   /** The digest of a scheduled time: all experiments of the stream. Nothing is sent before the first verdict. */
@@ -73,18 +78,20 @@ export class ReportPublisher {
     const report = (texts: Texts): Report => buildReport(verdicts, {kind: 'digest', generatedAt: at, publicUrl, texts});
     const scheduled = new Date(scheduledAt).toISOString();
     const subject = `digest ${stream}: ${scheduled}`;
-    return this.#enqueue(this.#messages({type: 'digest', at, report}, {about: [stream, scheduled], subject}));
+    return this.#enqueue(await this.#messages({type: 'digest', at, report}, {about: [stream, scheduled], subject}));
   }
 
-  #messages({type, at, report}: Unworded, {about, subject}: {readonly about: readonly unknown[]; readonly subject: string}): NewDelivery[] {
-    return this.#options.subscriptions
-      .filter(({events}) => events.includes(type))
-      .map(({channel, texts}) => ({
-        deliveryId: deliveryIdOf(channel.name, [type, ...about]),
-        channel: channel.name,
-        subject,
-        ...channel.compose({type, at, report: report(texts)}),
-      }));
+  #messages({type, at, report}: Unworded, {about, subject}: {readonly about: readonly unknown[]; readonly subject: string}): Promise<NewDelivery[]> {
+    const {subscriptions, publicUrl, chartSecret: secret = '', draw} = this.#options;
+    const wanted = subscriptions.filter(({events}) => events.includes(type));
+    return Promise.all(
+      wanted.map(async ({channel, texts}) => {
+        const worded = report(texts);
+        const chart = chartLink(worded, {publicUrl, secret, language: texts.language.startsWith('zh') ? 'zh' : 'en'});
+        const picture = channel.takesPictures === true && draw !== undefined ? await draw(worded, texts) : null;
+        return {deliveryId: deliveryIdOf(channel.name, [type, ...about]), channel: channel.name, subject, ...channel.compose({type, at, report: worded, chart, picture})};
+      }),
+    );
   }
 
   async #enqueue(messages: readonly NewDelivery[]): Promise<PublishResult> {

@@ -40,6 +40,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     corsOrigins: config.list('server.cors_origins'),
     requestsPerSecond: config.number('server.requests_per_second'),
     publicUrl: config.text('reports.public_url'),
+    chartSecret: config.text('reports.chart_secret'),
     version: versions.assay,
     random: bytes => Buffer.from(rng.bytes(bytes)).toString('base64url'),
     keys, audit, logger, clock, door, registry, warehouse, metrics,

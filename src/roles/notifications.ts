@@ -1,5 +1,5 @@
 import type {Verdict} from '../core/verdict.ts';
-import {AssayError} from '../core/errors.ts';
+import {AssayError, messageOf} from '../core/errors.ts';
 import {epochMs} from '../core/units.ts';
 import {planNotices, type PlannedNotice} from '../guard/plan-notices.ts';
 import type {Routing} from '../guard/routing.ts';
@@ -10,6 +10,7 @@ import {Outbox} from '../notify/outbox.ts';
 import {ReportPublisher, type Subscription} from '../notify/publish-reports.ts';
 import {CronTimes, runDigestSchedule} from '../notify/schedule.ts';
 import {textsOf} from '../report/languages.ts';
+import {renderPng} from '../report/render-png.ts';
 import type {Platform} from './platform.ts';
 import {openAlertmanager, openChannel} from './wire-channels.ts';
 
@@ -50,7 +51,14 @@ export function openNotifications(platform: Platform): Notifications {
   const outbox = new Outbox({store: warehouse, channels, clock, rng, logger, metrics});
   const enqueue = outbox.enqueue.bind(outbox);
   const publicUrl = config.text('reports.public_url');
-  const publisher = new ReportPublisher({verdicts: warehouse, enqueue, subscriptions, clock, publicUrl});
+  const publisher = new ReportPublisher({
+    verdicts: warehouse, enqueue, subscriptions, clock, publicUrl, chartSecret: config.text('reports.chart_secret'),
+    draw: (report, texts) =>
+      renderPng(report, texts).catch((error: unknown) => {
+        logger.warn('chart not drawn', {error: messageOf(error)});
+        return null;
+      }),
+  });
   const cron = config.text('reports.cron');
   const times = cron === '' ? null : new CronTimes(cron);
 

@@ -27,4 +27,6 @@ export type Backend = {
   readonly redeliver: (deliveryId: string) => Promise<DeliveryRow>;
   /** Address of this server in links of reports; '' when it has none. */
   readonly publicUrl: string;
+  /** Signs addresses of charts; without it none can be fetched without a key. */
+  readonly chartSecret?: string;
 };

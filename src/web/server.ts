@@ -20,6 +20,7 @@ import {liveRoutes} from './routes/live.ts';
 import {operationRoutes} from './routes/operations.ts';
 import {pageRoutes} from './routes/pages.ts';
 import {pipelineRoutes} from './routes/pipeline.ts';
+import {reportRoutes} from './routes/reports.ts';
 import {resultRoutes} from './routes/results.ts';
 import {servingRoutes} from './routes/serving.ts';
 import {SECURITY_HEADERS} from './security-headers.ts';
@@ -106,6 +107,7 @@ function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {r
     ...servingRoutes(backend),
     ...experimentRoutes(backend),
     ...resultRoutes(backend),
+    ...reportRoutes(backend),
     ...liveRoutes(backend),
     ...alertRoutes(backend),
     ...pipelineRoutes(backend),

@@ -1,16 +1,18 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: a service takes whatever JSON comes
+import type {ServerResponse} from 'node:http';
 import {describe, expect, test} from 'vitest';
 import type {WebhookConfig} from '../../src/config/webhooks.ts';
 import {seededRng} from '../../src/core/rng.ts';
 import type {Channel, Notice, OutboundMessage} from '../../src/notify/channel.ts';
 import {systemResolve} from '../../src/notify/check-url.ts';
 import {Outbox} from '../../src/notify/outbox.ts';
+import {chartLink, chartSignature, isChartSignature} from '../../src/notify/chart-link.ts';
 import {openChannel} from '../../src/roles/wire-channels.ts';
 import {openMemoryWarehouse} from '../../src/warehouse/memory/memory-warehouse.ts';
 import {TEST_SECRET} from '../helpers/webhook-receiver.ts';
 import {GENERATED_AT, makeVerdict, nightRows, reportOf} from '../report/make-verdict.ts';
 import {ALERT, channelContract, type ContractCase} from './channel.contract.ts';
-import {DINGTALK, FEISHU, openChatService, type Robot, ROBOT_SECRET, SLACK, WECOM} from './chat-services.ts';
+import {DINGTALK, FEISHU, openChatService, reply, type Robot, ROBOT_SECRET, SLACK, WECOM} from './chat-services.ts';
 import {ManualClock, REAL_CLOCK} from './manual-clock.ts';
 
 const SECRETS: Readonly<Record<WebhookConfig['kind'], readonly string[]>> = {
@@ -81,6 +83,82 @@ describe('what people read', () => {
     const alert = {type: 'alert', at: GENERATED_AT, alert: {...ALERT, rule: '<!channel> & co'}, link: null} as const;
     expect(JSON.parse(composer('slack').compose(alert).body).text).toContain('&lt;!channel&gt; &amp; co');
     expect(composer('feishu').compose(alert).body).not.toContain('lark_md');
+  });
+});
+
+describe('the chart in a message', () => {
+  const report = reportOf(nightRows(), {publicUrl: 'https://assay.example.com'});
+  const options = {publicUrl: 'https://assay.example.com/', language: 'en'} as const;
+  const picture = new Uint8Array(20_000).fill(7);
+  const notice = (secret: string): Notice => ({type: 'decision_changed', at: GENERATED_AT, report, chart: chartLink(report, {...options, secret}), picture});
+  const bare = (kind: WebhookConfig['kind'], secret: string): string => composer(kind).compose(notice(secret)).body;
+
+  test('its address needs a key, or carries a signature of this chart alone', () => {
+    expect(chartLink(report, {...options, secret: ''})).toEqual({url: 'https://assay.example.com/v1/reports/0199f0c2-judge_score-v2.png', isPublic: false});
+    const signed = chartLink(report, {...options, secret: 's', language: 'zh'});
+    expect(signed).toMatchObject({url: expect.stringMatching(/^https:\/\/assay\.example\.com\/v1\/charts\/0199f0c2-judge_score-v2\.png\?language=zh&signature=[\w-]{43}$/), isPublic: true});
+    const verdictId = '0199f0c2-judge_score-v2';
+    const signature = chartSignature('s', verdictId);
+    expect(isChartSignature(signature, {secret: 's', verdictId})).toBe(true);
+    for (const [given, secret, of] of [[signature, 's', 'other'], [signature, 't', verdictId], ['', '', verdictId], [chartSignature('', verdictId), '', verdictId], [`${signature}=`, 's', verdictId]] as const) {
+      expect(isChartSignature(given, {secret, verdictId: of})).toBe(false);
+    }
+    expect(chartLink(report, {publicUrl: '', secret: 's', language: 'en'})).toBe(null);
+    expect(chartLink(reportOf([]), {...options, secret: 's'})).toBe(null);
+  });
+
+  test.each(KINDS)('%s links it, and shows it only from an address that needs no key', kind => {
+    expect(bare(kind, '')).toContain('/v1/reports/0199f0c2-judge_score-v2.png');
+    const open = JSON.parse(bare(kind, 'secret'));
+    if (kind === 'slack') expect(open.blocks.filter(({type}: any) => type === 'image')).toEqual([{type: 'image', image_url: expect.stringContaining('signature='), alt_text: expect.stringContaining('Roll back v2')}]);
+    if (kind === 'dingtalk') expect(open.markdown.text).toMatch(/!\[Chart\]\(https:\S+signature=[\w-]+\)/);
+    expect(bare(kind, '')).not.toMatch(/"type":"image"|!\[/);
+  });
+
+  const sent = async (kind: (typeof KINDS)[number], secret: string, script: readonly ((response: ServerResponse) => void)[] = []) => {
+    const clock = new ManualClock();
+    const service = await openChatService(ROBOTS[kind], clock);
+    service.play(...script);
+    const channel = opened(kind)({name: kind, language: 'en', url: service.url, allow: [`127.0.0.1:${service.port}`], clock, fetchClock: REAL_CLOCK, resolve: systemResolve});
+    const of = notice(secret);
+    const deliver = (deliveryId: string, composed = channel.compose(of)) => channel.deliver({deliveryId, ...composed}, {number: 1, at: clock.now()});
+    return {clock, service, channel, deliver};
+  };
+
+  test.each(KINDS)('%s takes the message with its chart', async kind => {
+    const {service, deliver} = await sent(kind, 'secret');
+    expect(await deliver('msg_1')).toMatchObject({outcome: 'delivered'});
+    await service.close();
+    expect(service.requests).toHaveLength(service.shown.length);
+    expect(service.shown.length).toBe(kind === 'wecom' ? 2 : 1);
+  });
+
+  test('wecom gets the picture as bytes after the words, once a minute, and its refusal takes nothing back', async () => {
+    const {clock, service, deliver} = await sent('wecom', '');
+    expect(await deliver('msg_1')).toMatchObject({outcome: 'delivered'});
+    expect(await deliver('msg_2')).toMatchObject({outcome: 'delivered'});
+    clock.set(clock.now() + 60_000);
+    service.play(response => reply(response, {status: 200, body: {errcode: 0}}), response => reply(response, {status: 500, body: ''}));
+    expect(await deliver('msg_3')).toMatchObject({outcome: 'delivered'});
+    await service.close();
+    expect(service.requests.map(({json}) => json.msgtype)).toEqual(['markdown', 'image', 'markdown', 'markdown', 'image']);
+    expect(Buffer.from(service.requests[1]?.json.image.base64, 'base64')).toEqual(Buffer.from(picture));
+  });
+
+  test('a failed message is followed by no picture', async () => {
+    const {service, deliver} = await sent('wecom', '', [response => reply(response, {status: 503, body: ''})]);
+    expect(await deliver('msg_1')).toMatchObject({outcome: 'failed', status: 503});
+    await service.close();
+    expect(service.requests).toHaveLength(1);
+  });
+
+  test('slack that cannot fetch the picture gets the words without it', async () => {
+    const {service, channel, deliver} = await sent('slack', 'secret');
+    const gone: Notice = {type: 'decision_changed', at: GENERATED_AT, report, chart: {url: 'https://gone.example.com/a.png', isPublic: true}};
+    expect(await deliver('msg_1', channel.compose(gone))).toMatchObject({outcome: 'delivered'});
+    await service.close();
+    expect(service.requests).toHaveLength(2);
+    expect(service.shown.map(({json}) => json.blocks.map(({type}: any) => type))).toEqual([['header', 'rich_text', 'actions', 'context']]);
   });
 });
 

@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: a service takes whatever JSON comes
-import {createHmac} from 'node:crypto';
+import {createHash, createHmac} from 'node:crypto';
 import {createServer, type IncomingMessage, type ServerResponse} from 'node:http';
 import type {AddressInfo} from 'node:net';
 import type {Clock} from '../../src/core/clock.ts';
@@ -80,7 +80,9 @@ export const SLACK: Robot = {
     for (const block of json.blocks) {
       if (block.type === 'header' && (block.text.type !== 'plain_text' || block.text.text === '' || block.text.text.length > 150)) return refuse('invalid_blocks');
       if (block.type === 'rich_text' && block.elements.some((element: any) => element.elements.length === 0 || element.elements.some((part: any) => part.type !== 'text' || part.text === ''))) return refuse('invalid_blocks');
-      if (block.type === 'actions' && !/^https?:/.test(block.elements[0].url)) return refuse('invalid_blocks');
+      if (block.type === 'actions' && (block.elements.length === 0 || block.elements.some((button: any) => !/^https?:/.test(button.url)))) return refuse('invalid_blocks');
+      // Slack downloads the picture before it takes the message.
+      if (block.type === 'image' && (!/^https:\/\/(?!gone\.)/.test(block.image_url) || block.alt_text === '' || block.alt_text.length > 2_000)) return refuse('invalid_blocks');
     }
     return null;
   },
@@ -90,9 +92,16 @@ export const WECOM: Robot = {
   ok: {status: 200, body: {errcode: 0, errmsg: 'ok'}},
   accept: ({json, at}, earlier) => {
     const refuse = (errcode: number, errmsg: string): Answer => ({status: 200, body: {errcode, errmsg}});
+    const limit = (): Answer | null => (within(at, earlier, 60_000) >= 20 ? refuse(45009, 'api freq out of limit') : null);
+    if (json.picture !== undefined) return refuse(40063, 'some parameters are empty or unknown');
+    if (json.msgtype === 'image') {
+      const picture = Buffer.from(json.image.base64, 'base64');
+      if (picture.length > 2 * 1024 * 1024) return refuse(40009, 'invalid image size');
+      return createHash('md5').update(picture).digest('hex') === json.image.md5 ? limit() : refuse(301019, 'media file MD5 does not match');
+    }
     if (json.msgtype !== 'markdown') return refuse(40008, 'invalid message type');
     if (bytes(json.markdown.content) > 4096) return refuse(40058, 'markdown.content exceed max length 4096');
-    return within(at, earlier, 60_000) >= 20 ? refuse(45009, 'api freq out of limit') : null;
+    return limit();
   },
 };
 

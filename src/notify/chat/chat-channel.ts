@@ -14,6 +14,8 @@ export type ChatChannelOptions = Endpoint & {
   readonly secret?: string;
 };
 
+const PICTURE_REFUSED = 400;
+
 const CHAT_TEXTS: Readonly<Record<Language, ChatTexts>> = {en: ENGLISH_CHAT, zh: CHINESE_CHAT};
 
 /** What differs between chat services. */
@@ -25,30 +27,48 @@ export type ChatService<Payload> = {
   readonly withId: (payload: Payload, id: string, texts: ChatTexts) => Payload;
   /** Signs; by default the URL and the payload go as they are. */
   readonly sign?: (payload: Payload, attempt: Attempt) => {readonly url?: string; readonly payload: Payload};
+  /** The payload without the picture that the service would have to fetch; null when there is none. */
+  readonly withoutPicture?: (payload: Payload) => Payload | null;
+  /** A message that goes after a delivered one, as bytes that the first cannot hold. Nothing is tried again for it. */
+  readonly followUp?: (composed: Payload, attempt: Attempt) => object | null;
   /** What a 2xx answer says in its body: these services answer 200 to what they refuse. */
   readonly judgeBody: (answer: PostAnswer) => Judgement;
 };
 
 /** A channel whose messages are read by people in a chat. */
-export function chatChannel<Payload>(options: ChatChannelOptions, service: ChatService<Payload>): Channel {
+export function chatChannel<Payload extends object>(options: ChatChannelOptions, service: ChatService<Payload>): Channel {
   const chat = CHAT_TEXTS[options.language];
   const report = textsOf(options.language);
   return {
     kind: service.kind,
     name: options.name,
     ...(service.digesting === undefined ? {} : {digesting: service.digesting}),
+    ...(service.followUp === undefined ? {} : {takesPictures: true}),
     compose: (notice: Notice): Composed => ({
       body: JSON.stringify(service.payload(chatMessage(notice, {chat, report}), chat)),
       contentType: 'application/json; charset=utf-8',
     }),
-    deliver: ({deliveryId, body, contentType}: OutboundMessage, attempt: Attempt): Promise<DeliveryResult> => {
-      const shown = service.withId(JSON.parse(body) as Payload, deliveryId, chat);
-      const {url, payload} = service.sign?.(shown, attempt) ?? {payload: shown};
-      const request = {...(url === undefined ? {} : {url}), headers: {'content-type': contentType}, body: JSON.stringify(payload)};
-      return postMessage(request, options, answer => {
-        const byStatus = judgeStatus(answer);
-        return byStatus.outcome === 'delivered' ? service.judgeBody(answer) : byStatus;
-      });
+    deliver: async ({deliveryId, body, contentType}: OutboundMessage, attempt: Attempt): Promise<DeliveryResult> => {
+      const composed = JSON.parse(body) as Payload;
+      const post = (payload: object, url?: string): Promise<DeliveryResult> =>
+        postMessage({...(url === undefined ? {} : {url}), headers: {'content-type': contentType}, body: JSON.stringify(payload)}, options, answer => {
+          const byStatus = judgeStatus(answer);
+          return byStatus.outcome === 'delivered' ? service.judgeBody(answer) : byStatus;
+        });
+      const send = (shown: Payload): Promise<DeliveryResult> => {
+        const {url, payload} = service.sign?.(shown, attempt) ?? {payload: shown};
+        return post(payload, url);
+      };
+      const shown = service.withId(composed, deliveryId, chat);
+      const result = await send(shown);
+      if (result.outcome === 'delivered') {
+        const follow = service.followUp?.(composed, attempt) ?? null;
+        if (follow !== null) await post(follow);
+        return result;
+      }
+      // A service that cannot fetch the picture refuses all of the message: the words matter more.
+      const plain = result.outcome === 'failed' && result.status === PICTURE_REFUSED ? (service.withoutPicture?.(shown) ?? null) : null;
+      return plain === null ? result : send(plain);
     },
   };
 }

@@ -2,10 +2,10 @@ import {auditText} from '../../report/build-health.ts';
 import {reportAuditText} from '../../report/build-report.ts';
 import {formatCount, formatInstant, formatNumber} from '../../report/format.ts';
 import {coverageText, passRateText, replayCommands, treatmentText} from '../../report/render-markdown.ts';
-import type {Report} from '../../report/report.ts';
 import type {Texts} from '../../report/texts.ts';
 import type {AlertRow} from '../../warehouse/warehouse.ts';
-import type {AlertNotice, Notice} from '../channel.ts';
+import type {ChartLink} from '../chart-link.ts';
+import type {AlertNotice, Notice, ReportNotice} from '../channel.ts';
 import type {ChatTexts} from './texts.ts';
 
 /**
@@ -18,6 +18,10 @@ export type ChatMessage = {
   readonly lines: readonly ChatLine[];
   /** Where all of it is; null without a public address. */
   readonly link: string | null;
+  /** Where the main chart is; null when there is none. */
+  readonly chart: ChartLink | null;
+  /** The main chart; null unless the channel takes pictures. */
+  readonly picture: Uint8Array | null;
   /** What prints all of it when there is no link. */
   readonly command: string;
 };
@@ -32,14 +36,14 @@ export function chatMessage(notice: Notice, words: ChatWords): ChatMessage {
   if (notice.type === 'alert') return alertMessage(notice, words);
   if (notice.type === 'test') {
     const {test, testLine} = words.chat;
-    return {title: test, tone: 'neutral', lines: [{label: '', text: testLine}], link: null, command: 'assay deliveries list'};
+    return {title: test, tone: 'neutral', lines: [{label: '', text: testLine}], link: null, chart: null, picture: null, command: 'assay deliveries list'};
   }
-  return reportMessage(notice.report, words);
+  return reportMessage(notice, words);
 }
 
 const TONE = {alert: 'bad', healthy: 'good', no_data: 'neutral'} as const;
 
-function reportMessage(report: Report, {chat, report: texts}: ChatWords): ChatMessage {
+function reportMessage({report, chart = null, picture = null}: ReportNotice, {chat, report: texts}: ChatWords): ChatMessage {
   const {summary, experiments} = report;
   const [first, ...others] = experiments;
   const decisions = experiments.flatMap(experiment =>
@@ -62,6 +66,8 @@ function reportMessage(report: Report, {chat, report: texts}: ChatWords): ChatMe
     tone: TONE[summary.status],
     lines: [...decisions, ...facts, ...findings, ...replay],
     link: webLink(others.length === 0 ? (first?.link ?? report.link) : report.link),
+    chart: chart === null || webLink(chart.url) === null ? null : chart,
+    picture,
     command: others.length === 0 && first !== undefined ? `assay report ${first.experiment}` : 'assay report',
   };
 }
@@ -88,6 +94,8 @@ function alertMessage({alert, others = [], link}: AlertNotice, {chat}: ChatWords
       ...optional(label.action, alert.context['action'] === 'alert' ? '' : textOf(alert.context['action'])),
     ],
     link: webLink(link),
+    chart: null,
+    picture: null,
     command: `assay query "SELECT * FROM alerts WHERE alert_id = '${alert.alert_id}'"`,
   };
 }

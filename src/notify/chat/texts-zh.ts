@@ -5,7 +5,7 @@ export const CHINESE_CHAT: ChatTexts = {
   severity: {info: '提示', warning: '警告', critical: '严重'},
   label: {
     value: '当前值', threshold: '阈值', window: '窗口', n: '样本数', since: '开始于', at: '时间', reason: '原因', changes: '结论',
-    evidence: '证据', findings: '发现', replay: '自行复核', open: '在 Assay 中打开', id: '消息', action: '应采取',
+    evidence: '证据', findings: '发现', replay: '自行复核', open: '在 Assay 中打开', chart: '图表', id: '消息', action: '应采取',
   },
   alertTitle: ({state, severity, rule, about}) => `${state} · ${severity} · ${rule} · ${about}`,
   shortened: '内容已截断,完整内容见链接',

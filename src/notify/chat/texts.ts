@@ -12,14 +12,14 @@ export type ChatTexts = {
   readonly testLine: string;
 };
 
-export type ChatLabel = 'value' | 'threshold' | 'window' | 'n' | 'since' | 'at' | 'reason' | 'changes' | 'evidence' | 'findings' | 'replay' | 'open' | 'id' | 'action';
+export type ChatLabel = 'value' | 'threshold' | 'window' | 'n' | 'since' | 'at' | 'reason' | 'changes' | 'evidence' | 'findings' | 'replay' | 'open' | 'chart' | 'id' | 'action';
 
 export const ENGLISH_CHAT: ChatTexts = {
   alertState: {pending: 'Pending', firing: 'Firing', resolved: 'Resolved'},
   severity: {info: 'info', warning: 'warning', critical: 'critical'},
   label: {
     value: 'Value', threshold: 'Threshold', window: 'Window', n: 'Observations', since: 'Since', at: 'At', reason: 'Reason', changes: 'Decisions',
-    evidence: 'Evidence', findings: 'Findings', replay: 'Check it yourself', open: 'Open in Assay', id: 'Message', action: 'Asked for',
+    evidence: 'Evidence', findings: 'Findings', replay: 'Check it yourself', open: 'Open in Assay', chart: 'Chart', id: 'Message', action: 'Asked for',
   },
   alertTitle: ({state, severity, rule, about}) => `${state} · ${severity} · ${rule} · ${about}`,
   shortened: 'shortened; the link has all of it',

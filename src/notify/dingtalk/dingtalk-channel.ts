@@ -45,7 +45,11 @@ export function signedUrl(url: string, secret: string, at: number): string {
 
 function textOf(message: ChatMessage, texts: ChatTexts): string {
   const title = `### ${disarmed(oneLine(message.title, TITLE_CHARS_MAX))}`;
-  const tail = message.link === null ? [] : [`[${texts.label.open}](${message.link})`];
+  const {chart, link} = message;
+  const tail = [
+    ...(chart === null ? [] : [`${chart.isPublic ? '!' : ''}[${texts.label.chart}](${chart.url})`]),
+    ...(link === null ? [] : [`[${texts.label.open}](${link})`]),
+  ];
   const whole = (lines: readonly string[]): string => [title, ...lines, ...tail].join('\n\n');
   const lines = fitLines(message, {
     texts,

@@ -30,13 +30,19 @@ export const feishuChannel = (options: ChatChannelOptions): Channel =>
         line: ({label, text}): Element => ({tag: 'div', text: plain(label === '' ? text : `${label}: ${text}`)}),
         sizeOf: parts => Buffer.byteLength(JSON.stringify(parts)),
       });
-      const button = {tag: 'action', actions: [{tag: 'button', text: plain(texts.label.open), url: message.link, type: message.tone === 'bad' ? 'danger' : 'primary'}]};
+      const {chart, link} = message;
+      const button = (text: string, url: string, type: string): Element => ({tag: 'button', text: plain(text), url, type});
+      // A card shows only pictures that were uploaded by an app; a robot has none, so the chart is a link.
+      const buttons = [
+        ...(link === null ? [] : [button(texts.label.open, link, message.tone === 'bad' ? 'danger' : 'primary')]),
+        ...(chart === null ? [] : [button(texts.label.chart, chart.url, 'default')]),
+      ];
       return {
         msg_type: 'interactive',
         card: {
           config: {wide_screen_mode: true},
           header: {title: plain(oneLine(message.title, TITLE_CHARS_MAX)), template: TEMPLATE[message.tone]},
-          elements: [...lines, ...(message.link === null ? [] : [button])],
+          elements: [...lines, ...(buttons.length === 0 ? [] : [{tag: 'action', actions: buttons}])],
         },
       };
     },

@@ -15,6 +15,8 @@ const HEADER_CHARS_MAX = 150;
 const TEXT_CHARS_MAX = 300;
 /** Slack refuses a section of more than 3 000 characters; the whole list stays below it. */
 const LINES_BYTES_MAX = 2_900;
+/** Of a picture's description; Slack takes 2 000. */
+const ALT_CHARS_MAX = 500;
 
 /**
  * Incoming webhooks with Block Kit. Lines are `rich_text` elements: nothing in them is
@@ -27,15 +29,25 @@ export const slackChannel = (options: ChatChannelOptions): Channel =>
     kind: 'slack',
     payload: (message, texts) => {
       const lines = fitLines(message, {texts, bytesMax: LINES_BYTES_MAX, line: richLine, sizeOf: parts => Buffer.byteLength(parts.flat().map(({text}) => text).join(''))});
-      const button = {type: 'actions', elements: [{type: 'button', text: {type: 'plain_text', text: texts.label.open}, url: message.link, style: message.tone === 'bad' ? 'danger' : 'primary'}]};
+      const {chart, link} = message;
+      const button = (text: string, url: string): Block => ({type: 'button', text: {type: 'plain_text', text}, url});
+      const buttons = [
+        ...(link === null ? [] : [{...button(texts.label.open, link), style: message.tone === 'bad' ? 'danger' : 'primary'}]),
+        ...(chart === null || chart.isPublic ? [] : [button(texts.label.chart, chart.url)]),
+      ];
       return {
         text: escaped(oneLine(message.title, TEXT_CHARS_MAX)),
         blocks: [
           {type: 'header', text: {type: 'plain_text', text: oneLine(message.title, HEADER_CHARS_MAX), emoji: false}},
           {type: 'rich_text', elements: [{type: 'rich_text_section', elements: lines.flat()}]},
-          ...(message.link === null ? [] : [button]),
+          ...(chart?.isPublic === true ? [{type: 'image', image_url: chart.url, alt_text: oneLine(message.title, ALT_CHARS_MAX)}] : []),
+          ...(buttons.length === 0 ? [] : [{type: 'actions', elements: buttons}]),
         ],
       };
+    },
+    withoutPicture: payload => {
+      const blocks = payload.blocks.filter(({type}) => type !== 'image');
+      return blocks.length === payload.blocks.length ? null : {...payload, blocks};
     },
     withId: (payload, id, texts) => ({
       ...payload,

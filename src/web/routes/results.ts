@@ -2,17 +2,11 @@ import {z} from 'zod';
 import type {Stream} from '../../core/streams.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
-import {buildReport} from '../../report/build-report.ts';
-import {textsOf} from '../../report/languages.ts';
-import {renderHtml} from '../../report/render-html.ts';
-import {renderJson} from '../../report/render-json.ts';
-import {renderMarkdown} from '../../report/render-markdown.ts';
 import {loadQuery} from '../../warehouse/clickhouse/query-file.ts';
 import type {ReadStore, WindowRow} from '../../warehouse/warehouse.ts';
 import type {Backend} from '../backend.ts';
 import {ProblemError} from '../problem.ts';
 import {fromCursor, json, paging, type Route, route, toCursor, wholeNumber} from '../route.ts';
-import {REPORT_PAGE_POLICY} from '../security-headers.ts';
 
 const VERDICT = z.looseObject({verdict_id: z.string(), experiment: z.string(), metric: z.string(), variant: z.string(), decision: z.string()});
 const WINDOW = z.object({
@@ -30,7 +24,7 @@ const experiment = z.string().min(1, 'name the experiment').max(200);
 const WINDOWS_MAX = 2_000;
 const TREND_POINTS_MAX = 1_000;
 
-export const resultRoutes = (backend: Backend): Route[] => [...verdictRoutes(backend), windowRoute(backend), ...reportRoutes(backend)];
+export const resultRoutes = (backend: Backend): Route[] => [...verdictRoutes(backend), windowRoute(backend)];
 
 function verdictRoutes({warehouse, stream: streamOf}: Backend): Route[] {
   return [
@@ -159,27 +153,3 @@ export const toWindow = ({stream: _, ...row}: WindowRow): z.infer<typeof WINDOW>
   window_start: new Date(row.window_start).toISOString(),
   window_end: new Date(row.window_end).toISOString(),
 });
-
-const TYPE_BY_FORMAT = {json: 'application/json', html: 'text/html; charset=utf-8', markdown: 'text/markdown; charset=utf-8'} as const;
-
-function reportRoutes({warehouse, clock, publicUrl, stream: streamOf}: Backend): Route[] {
-  return [
-    route({
-      method: 'GET',
-      path: '/v1/report',
-      permission: 'read',
-      tag: 'results',
-      summary: 'The report of the newest verdicts, as channels get it: JSON, Markdown or a self-contained page.',
-      query: z.object({stream, experiment: experiment.optional(), format: z.enum(['json', 'html', 'markdown']).default('json'), language: z.enum(['en', 'zh']).default('en')}),
-      answers: {200: {describe: 'The report.'}, 404: {describe: 'Nothing was analysed yet.'}},
-      handle: async ({query: {stream: named, experiment = null, format, language}}) => {
-        const verdicts = await warehouse.latestVerdicts((await streamOf(named)).name, experiment);
-        if (verdicts.length === 0) throw new ProblemError({status: 404, title: 'No verdict yet', detail: 'verdicts appear once an experiment has data'});
-        const texts = textsOf(language);
-        const report = buildReport(verdicts, {kind: 'on_demand', generatedAt: clock.now(), publicUrl, texts});
-        const body = format === 'json' ? renderJson(report) : format === 'html' ? renderHtml(report, texts) : renderMarkdown(report, texts);
-        return {body, type: TYPE_BY_FORMAT[format], ...(format === 'html' ? {headers: {'content-security-policy': REPORT_PAGE_POLICY}} : {})};
-      },
-    }),
-  ];
-}

@@ -37,6 +37,8 @@ const ALLOWED: Readonly<Record<string, readonly Who[]>> = {
   'GET /v1/windows': READS,
   'GET /v1/live': READS,
   'GET /v1/report': READS,
+  'GET /v1/reports/:file': READS,
+  'GET /v1/charts/:file': ALL,
   'GET /v1/alerts': READS,
   'GET /v1/guards': READS,
   'GET /v1/deliveries': READS,
