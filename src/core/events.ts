@@ -3,7 +3,9 @@ import type {EpochMs} from './units.ts';
 /** 16 bytes of a UUIDv7 (RFC 9562): the first 48 bits are milliseconds since 1970. */
 export type EventId = Uint8Array;
 
-export type ExposureReason = 'assigned' | 'override' | 'fallback';
+/** In the order of the schema's symbols. */
+export const EXPOSURE_REASONS = ['assigned', 'override', 'fallback'] as const;
+export type ExposureReason = (typeof EXPOSURE_REASONS)[number];
 export const OUTCOME_STATUSES = ['ok', 'client_error', 'server_error', 'timeout'] as const;
 export type OutcomeStatus = (typeof OUTCOME_STATUSES)[number];
 

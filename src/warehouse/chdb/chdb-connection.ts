@@ -1,6 +1,6 @@
 import {rm, writeFile} from 'node:fs/promises';
 import {AssayError, messageOf} from '../../core/errors.ts';
-import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
+import {NATIVE_INSERT_SETTINGS, type SqlConnection, type SqlParams, type SqlSettings} from '../clickhouse/connection.ts';
 import {engineCodeOf, toWarehouseError} from '../clickhouse/engine-error.ts';
 import {bindParams, parseRows, quoteName, quoteString, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
 import {SerialQueue} from '../serial-queue.ts';
@@ -43,12 +43,20 @@ export class ChdbSqlConnection implements SqlConnection {
     await this.#run(withSettings(bindParams(sql, params), settings));
   }
 
-  async insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void> {
-    if (rowCount === 0) return;
+  insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void> {
+    return rowCount === 0 ? Promise.resolve() : this.#insert(targetOf(table, columns), {format: 'RowBinary', body: rows});
+  }
+
+  insertNative(table: string, columns: readonly string[], block: Uint8Array, rowCount: number): Promise<void> {
+    const rows = {format: 'Native', body: block, settings: NATIVE_INSERT_SETTINGS};
+    return rowCount === 0 ? Promise.resolve() : this.#insert(targetOf(table, columns), rows);
+  }
+
+  async #insert(target: string, {format, body, settings = {}}: {readonly format: string; readonly body: Uint8Array; readonly settings?: SqlSettings}): Promise<void> {
     const path = this.#owner.spoolPath();
     try {
-      await spool(path, rows);
-      await this.#run(insertFromFile(`${quoteTable(table)} (${columns.map(quoteName).join(', ')})`, path, 'RowBinary'));
+      await spool(path, body);
+      await this.#run(insertFromFile(target, path, format, settings));
     } finally {
       // What is left over is removed when the engine is opened; the insert's own outcome is what counts.
       await rm(path, {force: true}).catch(() => undefined);
@@ -87,9 +95,9 @@ async function spool(path: string, rows: Uint8Array): Promise<void> {
 }
 
 /** The file has the columns of the target, so its structure is the target's. */
-export function insertFromFile(target: string, path: string, format: string): string {
-  return (
-    `INSERT INTO ${target} SELECT * FROM file(${quoteString(path)}, ${quoteString(format)})` +
-    ' SETTINGS use_structure_from_insertion_table_in_table_functions = 1, max_insert_threads = 1'
-  );
+export function insertFromFile(target: string, path: string, format: string, settings: SqlSettings = {}): string {
+  const all = {...settings, use_structure_from_insertion_table_in_table_functions: 1, max_insert_threads: 1};
+  return withSettings(`INSERT INTO ${target} SELECT * FROM file(${quoteString(path)}, ${quoteString(format)})`, all);
 }
+
+const targetOf = (table: string, columns: readonly string[]): string => `${quoteTable(table)} (${columns.map(quoteName).join(', ')})`;

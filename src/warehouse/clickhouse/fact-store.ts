@@ -1,11 +1,12 @@
 import type {OutcomeStatus} from '../../core/events.ts';
-import type {FactBatch, OutcomeFact} from '../../core/facts.ts';
+import type {ArrivalRows, EncodedFactRows, ExposureFact, FactBatch, FactRows, OutcomeFact} from '../../core/facts.ts';
 import type {ProvisionalSlice} from '../../core/slices.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import {WAREHOUSE_LIMITS} from '../limits.ts';
 import type {FactStore, FirstExposure, PartitionBelow, Tombstones} from '../warehouse.ts';
 import type {SqlConnection} from './connection.ts';
-import {ARRIVAL_ROWS, DEAD_LETTER_ROWS, EXPOSURE_ROWS, OUTCOME_ROWS, PROVISIONAL_ROWS} from './fact-rows.ts';
+import {DEAD_LETTER_ROWS, PROVISIONAL_ROWS} from './fact-rows.ts';
+import {ArrivalTableColumns, ExposureColumns, OutcomeColumns, type TableColumns} from './native-facts.ts';
 import {loadQuery} from './query-file.ts';
 import {insertRows} from './row-insert.ts';
 
@@ -16,6 +17,8 @@ const FINAL_WITHIN_PARTITIONS = {do_not_merge_across_partitions_select_final: 1}
 export class ClickHouseFactStore implements FactStore {
   readonly #writer: SqlConnection;
   readonly #reader: SqlConnection;
+  /** Columns that no insert uses: their memory is used again. */
+  #spare: Columns | undefined;
 
   constructor({writer, reader}: {readonly writer: SqlConnection; readonly reader: SqlConnection}) {
     this.#writer = writer;
@@ -24,13 +27,54 @@ export class ClickHouseFactStore implements FactStore {
 
   async insertFacts(batch: FactBatch): Promise<void> {
     const {stream} = batch;
-    await insertRows(this.#writer, EXPOSURE_ROWS, {rows: batch.exposures, stream});
-    await insertRows(this.#writer, OUTCOME_ROWS, {rows: batch.outcomes, stream});
+    const columns = this.#spare ?? {exposures: new ExposureColumns(), outcomes: new OutcomeColumns(), arrivals: new ArrivalTableColumns()};
+    this.#spare = undefined;
+    await this.#insertExposures(batch.exposures, columns.exposures, stream);
+    await this.#insertOutcomes(batch.outcomes, columns.outcomes, stream);
     await insertRows(this.#writer, DEAD_LETTER_ROWS, {rows: batch.deadLetters, stream});
-    await insertRows(this.#writer, ARRIVAL_ROWS, {rows: batch.arrivals, stream});
+    await this.#insertArrivals(batch.arrivals, columns.arrivals, stream);
+    // Left to the collector when anything failed half-way.
+    this.#spare = columns;
   }
 
-  insertProvisional(stream: string, slices: readonly ProvisionalSlice[]): Promise<void> {
+  async #insertExposures(rows: EncodedFactRows<ExposureFact>, columns: ExposureColumns, stream: string): Promise<void> {
+    if (rows.visit === undefined) return this.#insertEach(rows, {columns, push: row => columns.pushFact(row), stream});
+    rows.visit(columns);
+    return this.#insertBlock(columns, stream);
+  }
+
+  async #insertOutcomes(rows: EncodedFactRows<OutcomeFact>, columns: OutcomeColumns, stream: string): Promise<void> {
+    if (rows.visit === undefined) return this.#insertEach(rows, {columns, push: row => columns.pushFact(row), stream});
+    rows.visit(columns);
+    return this.#insertBlock(columns, stream);
+  }
+
+  async #insertArrivals(rows: ArrivalRows, columns: ArrivalTableColumns, stream: string): Promise<void> {
+    if (rows.columns === undefined) return this.#insertEach(rows, {columns, push: row => columns.pushRow(row), stream});
+    for (const part of rows.columns()) columns.pushColumns(part);
+    return this.#insertBlock(columns, stream);
+  }
+
+  /** Rows that are objects, which may be many: in several blocks. */
+  async #insertEach<Row>(
+    rows: Iterable<Row>,
+    {columns, push, stream}: {readonly columns: TableColumns; readonly push: (row: Row) => void; readonly stream: string},
+  ): Promise<void> {
+    for (const row of rows) {
+      if (columns.rows === WAREHOUSE_LIMITS.insertRows) await this.#insertBlock(columns, stream);
+      push(row);
+    }
+    await this.#insertBlock(columns, stream);
+  }
+
+  async #insertBlock(columns: TableColumns, stream: string): Promise<void> {
+    if (columns.rows === 0) return;
+    const block = columns.block(stream);
+    await this.#writer.insertNative(columns.table, columns.names, block, columns.rows);
+    columns.clear();
+  }
+
+  insertProvisional(stream: string, slices: FactRows<ProvisionalSlice>): Promise<void> {
     return insertRows(this.#writer, PROVISIONAL_ROWS, {rows: slices, stream});
   }
 
@@ -87,6 +131,8 @@ export class ClickHouseFactStore implements FactStore {
     };
   }
 }
+
+type Columns = {readonly exposures: ExposureColumns; readonly outcomes: OutcomeColumns; readonly arrivals: ArrivalTableColumns};
 
 type FirstExposureRow = {
   readonly unit_id: string;

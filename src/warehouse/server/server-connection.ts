@@ -3,9 +3,9 @@ import {createWriteStream} from 'node:fs';
 import {Readable} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {AssayError, messageOf} from '../../core/errors.ts';
-import type {SqlConnection, SqlParams, SqlSettings} from '../clickhouse/connection.ts';
+import {NATIVE_INSERT_SETTINGS, type SqlConnection, type SqlParams, type SqlSettings} from '../clickhouse/connection.ts';
 import {toWarehouseError} from '../clickhouse/engine-error.ts';
-import {bindParams, parseRows, quoteName, quoteTable, withOutput, withSettings} from '../clickhouse/sql-text.ts';
+import {bindParams, parseRows, quoteName, quoteTable, settingsText, withOutput, withSettings} from '../clickhouse/sql-text.ts';
 import {WAREHOUSE_LIMITS} from '../limits.ts';
 import {SerialQueue} from '../serial-queue.ts';
 
@@ -88,12 +88,17 @@ export class ServerSqlConnection implements SqlConnection {
   insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void> {
     if (rowCount === 0) return Promise.resolve();
     // The caller reuses its buffer, and the statement may wait its turn.
-    const body = Buffer.from(rows);
+    return this.#insert(`${targetOf(table, columns)} FORMAT RowBinary`, Buffer.from(rows));
+  }
+
+  insertNative(table: string, columns: readonly string[], block: Uint8Array, rowCount: number): Promise<void> {
+    if (rowCount === 0) return Promise.resolve();
+    return this.#insert(`${targetOf(table, columns)} SETTINGS ${settingsText(NATIVE_INSERT_SETTINGS)} FORMAT Native`, block);
+  }
+
+  #insert(query: string, body: Uint8Array): Promise<void> {
     return this.#run(async () => {
-      const {stream} = await this.#client.exec({
-        query: `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')}) FORMAT RowBinary`,
-        values: Readable.from([body], {objectMode: false}),
-      });
+      const {stream} = await this.#client.exec({query, values: Readable.from([body], {objectMode: false})});
       await textOf(stream);
     });
   }
@@ -123,6 +128,8 @@ export class ServerSqlConnection implements SqlConnection {
     return new AssayError('ASSAY_SINK_UNAVAILABLE', `cannot reach ClickHouse at ${this.#where}: ${text} (${fixFor(text)})`, {cause});
   }
 }
+
+const targetOf = (table: string, columns: readonly string[]): string => `INSERT INTO ${quoteTable(table)} (${columns.map(quoteName).join(', ')})`;
 
 const urlSettings = (settings: SqlSettings): Record<string, string> =>
   Object.fromEntries(Object.entries(settings).map(([name, value]) => [name, String(typeof value === 'boolean' ? Number(value) : value)]));
