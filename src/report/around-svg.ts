@@ -24,7 +24,7 @@ export function aroundSvg({id, metric, change, texts = ENGLISH}: AroundPlot): Ma
   const at = Date.parse(change.at);
   const arms = metric.arms.map(({variant}) => variant).filter(variant => change.windows.some(row => row.variant === variant));
   const columns = Math.ceil(arms.length / 3);
-  const top = columns * LEGEND_HEIGHT + 6;
+  const top = columns * LEGEND_HEIGHT + 16;
   const bottom = top + PLOT_HEIGHT;
   const times = change.windows.map(({start}) => Date.parse(start));
   const reach = Math.max(at - Math.min(at, ...times), Math.max(at, ...times) + change.window_ms - at);

@@ -11,7 +11,7 @@ export const REPORT_CSS = `
 body { margin: 0; background: var(--page); color: var(--text); font: 16px/1.5 system-ui, -apple-system, "Segoe UI", "Noto Sans", "DejaVu Sans", sans-serif; font-variant-numeric: tabular-nums; }
 main, .banner > div { max-width: 72rem; margin: 0 auto; padding: 0 1rem; }
 .banner { padding: 1rem 0; border-bottom: 4px solid var(--good); background: var(--good-page); }
-.banner.no_data { border-color: var(--warn); background: var(--card); }
+.banner.no_data { border-color: var(--warn); background: var(--card); color: var(--text); }
 .banner.alert { border-color: var(--bad); background: var(--bad-page); }
 h1 { font-size: 1.35rem; line-height: 1.3; margin: 0; overflow-wrap: anywhere; }
 h1 .status { color: var(--good); text-transform: uppercase; letter-spacing: .04em; }

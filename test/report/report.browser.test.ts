@@ -5,7 +5,10 @@ import {pathToFileURL} from 'node:url';
 import type {Page} from 'playwright-core';
 import {afterAll, beforeAll, expect, test} from 'vitest';
 import {renderHtml} from '../../src/report/render-html.ts';
+import {ENGLISH} from '../../src/report/texts.ts';
+import {CHINESE} from '../../src/report/texts-zh.ts';
 import {describeInBrowser, type OpenBrowser, openBrowser} from '../helpers/browser.ts';
+import {changeOf} from './make-around.ts';
 import {emptyRow, makeVerdict, nightRows, reportOf} from './make-verdict.ts';
 
 /** Screenshots stay here to be looked at. */
@@ -20,11 +23,12 @@ const VIEWS = [
 
 const HOSTILE = '<script>document.title="owned"</script><img src="https://evil.example/x.png" onerror="document.title=1">';
 
-function nightReport(): string {
+function nightReport(texts = ENGLISH): string {
   const undecided = {decision: 'keep_running', previous_decision: 'keep_running', reasons: ['too_early'], effect_absolute: 0.004, effect_relative: 0.005} as const;
   const third = makeVerdict({variant: 'v3', ci_low: -0.003, ci_high: 0.011, cs_low: -0.008, cs_high: 0.016, ...undecided});
-  const report = reportOf([...nightRows(), third, emptyRow({experiment: 'new-prompt'})], {publicUrl: 'https://assay.example.com'});
-  return renderHtml(report);
+  const changes = [changeOf({version: 3, phase: 3, author: 'guard', reason: 'latency_p95 1,204 ms is above 1,000 ms over 60 s'}), changeOf()];
+  const rows = [...nightRows(), third].map(row => ({...row, windows_around: changes.map(change => ({...change, windows: change.windows.map(one => ({...one, variant: one.variant === 'v1' ? 'v1' : row.variant}))}))}));
+  return renderHtml(reportOf([...rows, emptyRow({experiment: 'new-prompt'})], {publicUrl: 'https://assay.example.com', texts}), texts);
 }
 
 describeInBrowser('the HTML report in Chromium', () => {
@@ -70,6 +74,18 @@ describeInBrowser('the HTML report in Chromium', () => {
     expect(widths).toHaveLength(5);
     expect(widths.every(width => width > 0)).toBe(true);
     expect(await page.locator('svg[role=img] > title').count()).toBe(await page.locator('svg').count());
+  });
+
+  test('Chinese on a phone, and a report without any data', async () => {
+    await page.setViewportSize({width: 360, height: 740});
+    await page.emulateMedia({colorScheme: 'light', media: 'screen'});
+    await open(nightReport(CHINESE), 'chinese');
+    await page.screenshot({path: join(SHOTS, 'chinese.png'), fullPage: true});
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(360);
+    expect(await page.locator('h1').textContent()).toContain('回滚 v2');
+    await open(renderHtml(reportOf([emptyRow()])), 'empty');
+    await page.screenshot({path: join(SHOTS, 'empty.png')});
+    expect(await page.locator('body').textContent()).not.toContain('Healthy');
   });
 
   test('text keeps a contrast of 4.5 in light and dark', async () => {
