@@ -9,6 +9,7 @@ import {doctorCommand} from './commands/doctor.ts';
 import {evaluateCommand} from './commands/evaluate.ts';
 import {experimentsCommand} from './commands/experiments.ts';
 import {forgetCommand} from './commands/forget.ts';
+import {compareCommand} from './commands/compare.ts';
 import {exportCommand} from './commands/export.ts';
 import {importCommand} from './commands/import.ts';
 import {notifyCommand} from './commands/notify.ts';
@@ -36,6 +37,7 @@ export const COMMANDS: readonly Command[] = [
   importCommand,
   simulateCommand,
   analyzeCommand,
+  compareCommand,
   reportCommand,
   replayCommand,
   backtestCommand,

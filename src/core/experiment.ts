@@ -43,18 +43,37 @@ export type Metric = {
   readonly dimensions: readonly string[];
 };
 
+/**
+ * What a guard looks at: a metric's window against bounds, against control's window, the
+ * health score of the variant, or the distance of a measure's distribution from its reference.
+ */
+export type GuardKind = 'window' | 'compare' | 'health' | 'drift';
+
 export type Guard = {
+  /** Left out: window. */
+  readonly kind?: GuardKind;
+  /** Of `drift` a measure; '' of `health`. */
   readonly metric: string;
   readonly windowMs: number;
   readonly above: number | null;
   readonly below: number | null;
   readonly minN: number;
   readonly action: 'alert' | 'pause' | 'roll_back';
-  /** With it the threshold is at least mean + sigmas·sd of the variant's own earlier windows. */
+  /** `compare`: how far the variant may be on the harmful side of control. */
+  readonly tolerate?: Tolerance;
+  /** `drift`: how much time before the window is the reference; null for control in the same window. */
+  readonly referenceMs?: number | null;
+  /** `window`: the threshold is at least mean + sigmas·sd of the variant's own earlier windows. `compare`, `health`: standard errors that noise may explain. */
   readonly sigmas?: number;
   /** After a roll-back: how long until the variant is tried again, doubled after each failed try. */
   readonly recoveryMs?: number;
 };
+
+/** A share of control's value, or an amount in the metric's own unit. */
+export type Tolerance = {readonly relative: number} | {readonly absolute: number};
+
+/** A metric of the health score: at `worst` it counts 0, at `best` 1, in between in proportion. */
+export type HealthMetric = {readonly metric: string; readonly best: number; readonly worst: number; readonly weight: number};
 
 /** A weight held for a time, then the next, while every gate holds. */
 export type CanaryPlan = {
@@ -103,6 +122,8 @@ export type ExperimentDefinition = {
   readonly metrics: readonly Metric[];
   readonly analysis: AnalysisSettings;
   readonly guards: readonly Guard[];
+  /** What the health score is made of. */
+  readonly health?: readonly HealthMetric[];
   /** Canary plan as written; null when there is none. */
   readonly canary: unknown;
   readonly lifecycle: Lifecycle;
@@ -142,3 +163,7 @@ export type ExperimentView = {
   readonly definition: ExperimentDefinition;
   readonly phases: readonly PhaseSpan[];
 };
+
+/** Means and quantiles are about the values themselves; the other aggregates are about units or sums. */
+export const hasDistribution = ({aggregate}: Pick<Metric, 'aggregate'>): boolean =>
+  aggregate === 'mean' || aggregate === 'p50' || aggregate === 'p95' || aggregate === 'p99';

@@ -1,5 +1,6 @@
 import {VARIANTS_MAX} from '../assign/slots.ts';
-import type {ExperimentDocument, MetricDocument} from './document-schema.ts';
+import type {GuardKind} from '../core/experiment.ts';
+import type {ExperimentDocument, GuardDocument, MetricDocument} from './document-schema.ts';
 import {parseDuration} from './duration.ts';
 import {didYouMean, kindOf, type Problem} from './problems.ts';
 
@@ -32,6 +33,7 @@ export function checkDocument(parts: SoundParts, metricKeys: readonly string[] |
     ...(parts.metrics ?? []).flatMap((metric, index) => checkMetric(metric, `metrics[${index}]`)),
     ...duplicates(metricKeys ?? []).map(key => ({path: 'metrics', message: `${JSON.stringify(key)} is there twice; give each metric a key of its own`})),
     ...checkGuards(parts, metricKeys),
+    ...checkHealth(parts, metricKeys),
     ...checkCanary(parts, metricKeys),
     ...checkAnalysis(parts),
   ];
@@ -86,13 +88,55 @@ function checkMetric(metric: MetricDocument, path: string): Problem[] {
   return problems;
 }
 
-function checkGuards({guards = []}: SoundParts, metricKeys: readonly string[] | undefined): Problem[] {
-  return guards.flatMap((guard, index) => [
-    ...checkMetricName(guard.metric, `guards[${index}].metric`, metricKeys),
-    ...checkBound(guard, `guards[${index}]`),
-    ...checkPositive(guard.window, `guards[${index}].window`),
-    ...checkPositive(guard.recovery, `guards[${index}].recovery`),
-  ]);
+function checkGuards(parts: SoundParts, metricKeys: readonly string[] | undefined): Problem[] {
+  return (parts.guards ?? []).flatMap((guard, index) => {
+    const path = `guards[${index}]`;
+    return [
+      ...checkGuardKind(guard, path, {parts, metricKeys}),
+      ...checkPositive(guard.window, `${path}.window`),
+      ...checkPositive(guard.recovery, `${path}.recovery`),
+    ];
+  });
+}
+
+type GuardField = 'metric' | 'measure' | 'tolerate' | 'reference' | 'above' | 'below' | 'sigmas';
+const GUARD_FIELDS: Readonly<Record<GuardKind, {readonly needs: readonly GuardField[]; readonly may: readonly GuardField[]}>> = {
+  window: {needs: ['metric'], may: ['above', 'below', 'sigmas']},
+  compare: {needs: ['metric', 'tolerate'], may: ['sigmas']},
+  health: {needs: [], may: ['below', 'sigmas']},
+  drift: {needs: ['measure'], may: ['above', 'reference']},
+};
+/** Their windows can be compared between variants, with an error. */
+const COMPARABLE: readonly MetricDocument['aggregate'][] = ['mean', 'share', 'p50', 'p95', 'p99'];
+
+function checkGuardKind(guard: GuardDocument, path: string, {parts, metricKeys}: {readonly parts: SoundParts; readonly metricKeys: readonly string[] | undefined}): Problem[] {
+  const {kind = 'window', metric, action = 'alert'} = guard;
+  const problems: Problem[] = [];
+  const {needs, may} = GUARD_FIELDS[kind];
+  for (const field of ['metric', 'measure', 'tolerate', 'reference', 'above', 'below', 'sigmas'] as const) {
+    const isWritten = guard[field] !== undefined && guard[field] !== null;
+    if (!isWritten && needs.includes(field)) problems.push({path: `${path}.${field}`, message: `got nothing; a guard of kind ${kind} needs it`});
+    if (isWritten && !needs.includes(field) && !may.includes(field)) problems.push({path: `${path}.${field}`, message: `got ${kindOf(guard[field])}; a guard of kind ${kind} has none, drop it or change kind`});
+  }
+  if (metric !== undefined) problems.push(...checkMetricName(metric, `${path}.metric`, metricKeys));
+  if (kind === 'window') return [...problems, ...checkBound(guard, path)];
+  if (action === 'alert') problems.push({path: `${path}.action`, message: `a guard of kind ${kind} acts: write pause or roll_back; for an alert alone write a rule`});
+  if (kind === 'health' && (parts.health ?? []).length === 0) problems.push({path: `${path}.kind`, message: 'there is no health score; say under health which metrics it is made of'});
+  const compared = parts.metrics?.find(({key}) => key === metric);
+  if (kind === 'compare' && compared !== undefined && !COMPARABLE.includes(compared.aggregate ?? 'mean')) {
+    problems.push({path: `${path}.metric`, message: `is a ${compared.aggregate}; compare takes ${COMPARABLE.join(', ')}`});
+  }
+  return problems;
+}
+
+function checkHealth({health = []}: SoundParts, metricKeys: readonly string[] | undefined): Problem[] {
+  return [
+    ...health.flatMap(({metric, best, worst}, index) => [
+      ...checkMetricName(metric, `health[${index}].metric`, metricKeys),
+      ...(best === worst ? [{path: `health[${index}]`, message: `best and worst are both ${best}; write the values that count 1 and 0`}] : []),
+    ]),
+    ...duplicates(health.map(({metric}) => metric)).map(metric => ({path: 'health', message: `${JSON.stringify(metric)} is there twice; give it one weight`})),
+  ];
 }
 
 function checkCanary(parts: SoundParts, metricKeys: readonly string[] | undefined): Problem[] {

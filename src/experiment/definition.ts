@@ -101,6 +101,7 @@ function fill(document: ExperimentDocument): ExperimentDefinition {
     metrics: (document.metrics ?? []).map(fillMetric),
     analysis: fillAnalysis(document.analysis ?? {}),
     guards: (document.guards ?? []).map(fillGuard),
+    ...(document.health === undefined ? {} : {health: document.health.map(({weight = 1, ...one}) => ({...one, weight}))}),
     canary: document.canary ?? null,
     lifecycle: document.lifecycle ?? 'draft',
   };
@@ -126,14 +127,22 @@ export function fillMetric(metric: MetricDocument): Metric {
   };
 }
 
+/** Beyond this distance a distribution has drifted, and below this score a variant is critical. */
+const DRIFT_DEFAULT = 0.15;
+const HEALTH_DEFAULT = 0.7;
+
 function fillGuard(guard: GuardDocument): Guard {
+  const {kind = 'window', reference = 'control'} = guard;
   return {
-    metric: guard.metric,
+    ...(kind === 'window' ? {} : {kind}),
+    metric: guard.metric ?? guard.measure ?? '',
     windowMs: msOf(guard.window, 0),
-    above: guard.above ?? null,
-    below: guard.below ?? null,
+    above: guard.above ?? (kind === 'drift' ? DRIFT_DEFAULT : null),
+    below: guard.below ?? (kind === 'health' ? HEALTH_DEFAULT : null),
     minN: guard.min_n ?? GUARD_MIN_N_DEFAULT,
     action: guard.action ?? 'alert',
+    ...(guard.tolerate === undefined ? {} : {tolerate: guard.tolerate}),
+    ...(kind === 'drift' ? {referenceMs: reference === 'control' ? null : msOf(reference, 0)} : {}),
     ...(guard.sigmas === undefined ? {} : {sigmas: guard.sigmas}),
     ...(guard.recovery === undefined ? {} : {recoveryMs: msOf(guard.recovery, 0)}),
   };

@@ -44,13 +44,21 @@ const bound = {
   below: z.number().nullable().optional(),
 };
 
+const tolerate = z
+  .union([z.strictObject({relative: z.number().gt(0).max(100)}), z.strictObject({absolute: z.number().gt(0).max(1e15)})])
+  .describe('kind compare: how far the variant may be on the harmful side of control, as a share of control or in the metric’s unit.');
+
 const guard = z.strictObject({
-  metric: name,
+  kind: z.enum(['window', 'compare', 'health', 'drift']).optional().describe('Default: window, a metric against bounds. compare: against control. health: the health score. drift: the distance of a measure’s distribution from its reference.'),
+  metric: name.optional().describe('For window and compare.'),
+  measure: name.optional().describe('For drift.'),
   window: duration,
   ...bound,
   min_n: positive.optional().describe('Outcomes a window needs before the guard may act. Default: 50.'),
   action: z.enum(['alert', 'pause', 'roll_back']).optional().describe('Default: alert.'),
-  sigmas: z.number().gt(0).max(20).optional().describe('Raises the threshold to mean + sigmas·sd of the earlier windows.'),
+  tolerate: tolerate.optional(),
+  reference: z.union([z.literal('control'), duration]).optional().describe('For drift: control in the same window, or this much time before it. Default: control.'),
+  sigmas: z.number().gt(0).max(20).optional().describe('window: raises the threshold to mean + sigmas·sd of the earlier windows. compare, health: standard errors left to noise, 4 unless given.'),
   recovery: duration.optional().describe('Until a variant rolled back is tried again, doubled after each failed try. Default: 1m.'),
 });
 
@@ -59,6 +67,13 @@ const canary = z.strictObject({
   steps: z.array(z.number().gt(0).max(100)).min(1).max(20).describe('Percent of units, rising.'),
   hold: duration,
   gates: z.array(z.strictObject({metric: name, ...bound, min_n: positive.optional().describe('Outcomes a gate needs before it says anything. Default: 50.')})).max(20).optional(),
+});
+
+const health = z.strictObject({
+  metric: name,
+  best: z.number().describe('The value that counts 1.'),
+  worst: z.number().describe('The value that counts 0.'),
+  weight: z.number().gt(0).max(1e9).optional().describe('Default: 1.'),
 });
 
 const analysis = z.strictObject({
@@ -104,6 +119,7 @@ export const DOCUMENT = z.strictObject({
   metrics: z.array(metric).max(METRICS_MAX).optional(),
   analysis: analysis.optional(),
   guards: z.array(guard).max(GUARDS_MAX).optional(),
+  health: z.array(health).max(METRICS_MAX).optional().describe('What the health score is made of.'),
   canary: canary.nullable().optional(),
   lifecycle: z.enum(['draft', 'running', 'paused', 'concluded', 'archived']).optional().describe('Default: draft.'),
 });

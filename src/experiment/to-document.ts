@@ -1,5 +1,5 @@
-import type {ExperimentDefinition, Metric} from '../core/experiment.ts';
-import type {ExperimentDocument, MetricDocument} from './document-schema.ts';
+import type {ExperimentDefinition, Guard, Metric} from '../core/experiment.ts';
+import type {ExperimentDocument, GuardDocument, MetricDocument} from './document-schema.ts';
 import {durationText} from './duration.ts';
 
 /**
@@ -41,16 +41,8 @@ export function toDocument(definition: ExperimentDefinition): ExperimentDocument
       crossover_max: analysis.crossoverMax,
       tuning_n: analysis.tuningN,
     },
-    guards: definition.guards.map(guard => ({
-      metric: guard.metric,
-      window: durationText(guard.windowMs),
-      above: guard.above,
-      below: guard.below,
-      min_n: guard.minN,
-      action: guard.action,
-      ...(guard.sigmas === undefined ? {} : {sigmas: guard.sigmas}),
-      ...(guard.recoveryMs === undefined ? {} : {recovery: durationText(guard.recoveryMs)}),
-    })),
+    guards: definition.guards.map(writtenGuard),
+    ...(definition.health === undefined ? {} : {health: definition.health.map(one => ({...one}))}),
     canary: definition.canary as ExperimentDocument['canary'] ?? null,
     lifecycle: definition.lifecycle,
   };
@@ -61,6 +53,23 @@ function writtenVariants({variants, hasWeights}: ExperimentDefinition): Experime
   if (!hasWeights) return variants.map(({key}) => key);
   if (variants.some(({key}) => /^\d+$/.test(key) || key === '__proto__')) return variants.map(({key, weight}) => ({key, weight}));
   return Object.fromEntries(variants.map(({key, weight}) => [key, weight]));
+}
+
+function writtenGuard(guard: Guard): GuardDocument {
+  const {kind, metric, tolerate, referenceMs, sigmas, recoveryMs} = guard;
+  return {
+    ...(kind === undefined ? {} : {kind}),
+    ...(kind === 'health' ? {} : kind === 'drift' ? {measure: metric} : {metric}),
+    window: durationText(guard.windowMs),
+    above: guard.above,
+    below: guard.below,
+    min_n: guard.minN,
+    action: guard.action,
+    ...(tolerate === undefined ? {} : {tolerate: {...tolerate}}),
+    ...(referenceMs === undefined ? {} : {reference: referenceMs === null ? 'control' : durationText(referenceMs)}),
+    ...(sigmas === undefined ? {} : {sigmas}),
+    ...(recoveryMs === undefined ? {} : {recovery: durationText(recoveryMs)}),
+  };
 }
 
 function writtenMetric(metric: Metric): MetricDocument {

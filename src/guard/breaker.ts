@@ -28,7 +28,7 @@ export const PROBE_SHARE = 0.1;
 /** Pure: what to do now. Inconclusive is neither failed nor recovered: nothing happens. */
 export function advanceBreaker(
   breaker: BreakerState,
-  {guard, finding, now}: {readonly guard: Guard; readonly finding: Pick<Finding, 'state'> | undefined; readonly now: number},
+  {guard, finding, now}: {readonly guard: Guard; readonly finding: (Pick<Finding, 'state'> & Partial<Pick<Finding, 'windowEnd'>>) | undefined; readonly now: number},
 ): BreakerStep {
   const recoveryMs = (trips: number): number => Math.min(RECOVERY_MS_MAX, (guard.recoveryMs ?? RECOVERY_MS) * 2 ** trips);
   if (breaker.state === 'open') return now >= breaker.retryAt ? {action: 'half_open', trips: breaker.trips} : {action: null};
@@ -36,8 +36,8 @@ export function advanceBreaker(
     const trips = breaker.state === 'half_open' ? breaker.trips + 1 : 0;
     return {action: 'open', trips, retryAt: now + recoveryMs(trips)};
   }
-  // A try must have lasted a window: its first outcomes are those of the quickest requests.
-  const isRecovered = breaker.state === 'half_open' && finding?.state === 'ok' && now >= breaker.since + guard.windowMs;
+  // A try must have lasted a window, in the data as well: its first outcomes are those of the quickest requests.
+  const isRecovered = breaker.state === 'half_open' && finding?.state === 'ok' && Math.min(now, finding.windowEnd ?? now) >= breaker.since + guard.windowMs;
   return isRecovered ? {action: 'close'} : {action: null};
 }
 

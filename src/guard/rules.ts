@@ -70,11 +70,11 @@ export type Rule = {
   readonly action: RuleAction;
 };
 
-/** The rules that an experiment's own guards stand for. A guard on a metric that has no window value is left out by validation of the definition. */
+/** The alert rules that an experiment's own guards on windows stand for. A guard on a metric that has no window value is left out by validation of the definition. */
 export function rulesOfGuards(view: ExperimentView): Rule[] {
   const {experiment, control, variants, guards, metrics} = view.definition;
   const treatments = variants.map(variant => variant.key).filter(key => key !== control);
-  return guards.map((guard, index) => ({
+  return guards.flatMap((guard, index): Rule[] => (guard.kind === undefined ? [{
     name: `guard:${experiment}:${guard.metric}:${index}`,
     kind: 'window',
     experiment,
@@ -88,7 +88,7 @@ export function rulesOfGuards(view: ExperimentView): Rule[] {
     forMs: 0,
     severity: guard.action === 'alert' ? 'warning' : 'critical',
     action: guard.action,
-  }));
+  }] : []));
 }
 
 /** The number of a window that a metric's own aggregate means. */

@@ -56,7 +56,7 @@ export const METRIC_CATALOGUE: readonly MetricRow[] = [
   gauge('assay_jobs_leading', '0 or 1', [], '1 in the one process that runs the jobs.'),
   histogram('assay_jobs_round_seconds', ['job'], 'One turn of a job over one stream.'),
   gauge('assay_jobs_success_timestamp_seconds', 'seconds since 1970', ['job'], 'When the job last finished a turn.'),
-  counter('assay_jobs_failures_total', 'times', ['job'], 'Turns of a job that failed and were put off: audit, analysis, alerts, guards.'),
+  counter('assay_jobs_failures_total', 'times', ['job'], 'Turns of a job that failed and were put off: audit, analysis, alerts, guards, canaries.'),
   counter('assay_alerts_rule_file_errors_total', 'times', [], 'Times the file of alert rules was wrong; the last good rules stay.'),
   counter('assay_alerts_drift_failures_total', 'times', [], 'Times the distances of a drift rule could not be read; the rule was left out of that look.'),
   counter('assay_guard_actions_total', 'actions', ['action'], 'What guards and canaries did.'),

@@ -3,7 +3,8 @@ import {AssayError, messageOf} from '../core/errors.ts';
 import type {Stream} from '../core/streams.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
-import {runGuards} from '../guard/run-guards.ts';
+import {runBreakers, runDriftGuards} from '../guard/run-breakers.ts';
+import {runCanaries} from '../guard/run-canaries.ts';
 import {Alerts} from './alerts.ts';
 import {analyzeAndStore, AUDIT_SLICES, auditState, auditStream, newestCut} from './analysis.ts';
 import {currentViews} from './closing-config.ts';
@@ -11,7 +12,11 @@ import type {Notifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
 
 /** A guard must have acted within seconds, so it looks more often than anything else. */
-const GUARD_EVERY_MS = 500;
+const GUARD_EVERY_MS = 250;
+/** Steps are held for minutes, and verdicts, which they need, come as often as the analysis. */
+const CANARY_EVERY_MS = 1_000;
+/** Reads facts, under the limits of an analyst's statement. */
+const DRIFT_EVERY_MS = 15_000;
 
 /**
  * The singleton's work: closing, audit, analysis, alerts and reports, each in a loop of
@@ -54,7 +59,9 @@ export class Jobs {
       this.#loop('audit', config.number('audit.every_ms'), stop.signal, stream => this.#audit(stream)),
       this.#loop('analysis', config.number('analysis.every_ms'), stop.signal, stream => this.#analyse(stream)),
       this.#loop('alerts', config.number('closing.every_ms') * 5, stop.signal, stream => this.#alerts.look(stream)),
-      this.#loop('guards', GUARD_EVERY_MS, stop.signal, stream => this.#guard(stream)),
+      this.#loop('guards', GUARD_EVERY_MS, stop.signal, stream => this.#act(stream, runBreakers)),
+      this.#loop('drift', DRIFT_EVERY_MS, stop.signal, stream => this.#act(stream, runDriftGuards)),
+      this.#loop('canaries', CANARY_EVERY_MS, stop.signal, stream => this.#act(stream, runCanaries)),
       this.#notifications.run(stop.signal),
     ];
     try {
@@ -117,9 +124,9 @@ export class Jobs {
   }
 
   /** An import is over, and a simulation has its own clock: guards act on what is live. */
-  async #guard(stream: Stream): Promise<void> {
+  async #act(stream: Stream, act: typeof runBreakers): Promise<void> {
     if (stream.kind !== 'live') return;
     const {clock} = this.#platform;
-    await runGuards(this.#platform, {stream: stream.name, sliceMs: stream.sliceMs, now: clock.now()});
+    await act(this.#platform, {stream: stream.name, sliceMs: stream.sliceMs, now: clock.now()});
   }
 }

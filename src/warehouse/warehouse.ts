@@ -23,7 +23,7 @@ export type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups
  * `ASSAY_SINK_REJECTED` (fatal: the engine says the rows or the query are wrong),
  * `ASSAY_WAREHOUSE_CORRUPT`, `ASSAY_MIGRATION_FAILED` (fatal).
  */
-export interface Warehouse extends FactStore, PrivacyStore, ClosingStore, AnalysisStore, VerdictStore, OutboxStore, ReadStore, ExportStore {
+export interface Warehouse extends FactStore, PrivacyStore, ClosingStore, AnalysisStore, VerdictStore, OutboxStore, ReadStore, GuardStore, ExportStore {
   /** Applies the migrations that are missing, in order, under a lock. */
   migrate(): Promise<MigrationReport>;
   /** The engine's version, e.g. "26.7.2.1". */
@@ -303,6 +303,26 @@ export interface ReadStore {
     readonly dimension?: {readonly name: string; readonly value: string};
   }): Promise<WindowRow[]>;
   deadLetters(filter: {readonly stream: string | null; readonly code: string | null; readonly limit: number}): Promise<StoredDeadLetter[]>;
+}
+
+/** Windows of one size and of one phase of an experiment, each by its end. */
+export type GuardAsk = {
+  readonly experiment: string;
+  readonly phase: number;
+  readonly sizeMs: number;
+  readonly metrics: readonly string[];
+  readonly ends: readonly EpochMs[];
+};
+
+/** A window with the standard errors of its mean and quantiles, each outcome taken by itself; NaN where there is none. */
+export type GuardWindow = WindowRow & {readonly errors: {readonly mean: number; readonly p50: number; readonly p95: number; readonly p99: number}};
+
+export interface GuardStore {
+  /**
+   * What guards look at: the totals of those windows as `windows` gives them, but for what
+   * came late to a closed slice. Waits for no analysis, no closing and no other reader.
+   */
+  guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]>;
 }
 
 export type ReadQueryOptions = {

@@ -54,6 +54,24 @@ describe('a circuit breaker on 60/30/10', () => {
     expect(await world.run(60 * MINUTE)).toEqual([]);
   }, 120_000);
 
+  test.each([20_000, 50_000, 59_000])('outcomes that come through %i ms late are judged by the newest window that has enough of them', async lagMs => {
+    world = await openWorld({yaml: yaml('{metric: error_rate, window: 20s, above: 0.30, min_n: 50, action: roll_back, recovery: 10m}'), seed: SEED, truth: truth(since => (since >= 2 * MINUTE ? 0.9 : 0.01))});
+    world.lagMs = lagMs;
+    expect(await world.run(2 * MINUTE)).toEqual([]);
+    const [opened] = await world.run(lagMs + 20_000);
+    expect(opened?.evidence).toMatchObject({action: 'open', variant: 'v2'});
+    expect(Date.parse(opened?.evidence.window_end ?? '')).toBeLessThanOrEqual(Date.parse(opened?.evidence.at ?? '') - lagMs + 20_000);
+  });
+
+  test('a try ends once its own outcomes have come through, however long they take', async () => {
+    world = await openWorld({yaml: yaml('{metric: error_rate, window: 20s, above: 0.30, min_n: 50, action: roll_back, recovery: 10s}'), seed: SEED, truth: truth(since => (since < 40_000 ? 0.9 : 0.01))});
+    world.lagMs = 40_000;
+    await world.run(3 * MINUTE);
+    const [tried, closed] = ['half_open', 'close'].map(action => world.history().find(({evidence}) => evidence.action === action)?.evidence);
+    expect(Date.parse(closed?.window_end ?? '')).toBeGreaterThanOrEqual(Date.parse(tried?.at ?? '') + 20_000);
+    expect(Date.parse(closed?.at ?? '')).toBeGreaterThanOrEqual(Date.parse(tried?.at ?? '') + world.lagMs);
+  });
+
   test('with too few outcomes it does nothing, however bad they are', async () => {
     world = await openWorld({yaml: yaml('{metric: error_rate, window: 60s, above: 0.30, min_n: 1000, action: roll_back}'), seed: SEED, perSecond: 20, truth: truth(() => 1)});
     expect(await world.run(3 * MINUTE)).toEqual([]);

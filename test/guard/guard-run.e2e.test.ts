@@ -19,7 +19,7 @@ afterAll(async () => kafka?.stop(), 60_000);
 describe('a guard on real Kafka', () => {
   test('v2 fails at 40 %: it is cut off in every SDK, tried again, and comes back; nothing happens before', async context => {
     if (kafka === undefined) return context.skip(skipped ?? '');
-    const script = spawn(process.execPath, [join(ROOT, 'scripts/guard-run.mjs'), '--runs', '1', '--rate', '1000', '--brokers', kafka.brokers.join(',')], {stdio: ['ignore', 'pipe', 'pipe']});
+    const script = spawn(process.execPath, [join(ROOT, 'scripts/guard-run.mjs'), '--runs', '1', '--rate', '1000', '--json', '--brokers', kafka.brokers.join(',')], {stdio: ['ignore', 'pipe', 'pipe']});
     const out: string[] = [];
     const told: string[] = [];
     script.stdout.on('data', chunk => out.push(String(chunk)));
@@ -31,6 +31,6 @@ describe('a guard on real Kafka', () => {
       actions: ['open', 'half_open', 'close'],
       evidence: {guard: 'breaker:0', action: 'open', variant: 'v2', metric: 'error_rate', threshold: 0.3, weight: 30},
     });
-    expect(JSON.parse(summary)).toMatchObject({events_dropped: 0});
+    expect(JSON.parse(summary)).toMatchObject({runs: 1, failed: 0, recovered: 1, events_dropped: 0});
   }, 240_000);
 });

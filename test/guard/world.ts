@@ -7,10 +7,11 @@ import type {Verdict} from '../../src/core/verdict.ts';
 import {parseDefinitionText, requireDefinition} from '../../src/experiment/definition.ts';
 import {ExperimentRegistry} from '../../src/experiment/registry.ts';
 import {currentOf, type StoredVersion} from '../../src/experiment/state.ts';
-import {type GuardActed, runGuards} from '../../src/guard/run-guards.ts';
+import type {GuardActed} from '../../src/guard/guard-look.ts';
+import {runGuards} from '../../src/guard/run-guards.ts';
 import {MemoryEventLog} from '../../src/log/memory/memory-event-log.ts';
 import {SYSTEM_CLOCK} from '../../src/roles/system.ts';
-import type {ReadStore, WindowRow} from '../../src/warehouse/warehouse.ts';
+import type {GuardStore, GuardWindow} from '../../src/warehouse/warehouse.ts';
 
 export const START = epochMs(1_790_000_000_000);
 const STREAM = 'sim';
@@ -28,6 +29,10 @@ export type World = {
   history(): readonly GuardActed[];
   now(): EpochMs;
   verdicts: Verdict[];
+  /** What the engine says about distributions. */
+  drift: (asked: unknown) => {n: number; earlier: number; distance: number | null};
+  /** Slices younger than this are still on their way to the guards. */
+  lagMs: number;
   share(variant: string): number;
   close(): Promise<void>;
 };
@@ -50,7 +55,7 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
     return version;
   };
   const world: World = {
-    verdicts: [], current,
+    verdicts: [], lagMs: 0, drift: () => ({n: 0, earlier: 0, distance: null}), current,
     now: () => now,
     history: () => acted,
     share: variant => units.filter(unitId => assignVariant({salt: current().definition.salt, unitId, slots: current().slots, variants: current().definition.variants}) === variant).length / units.length,
@@ -64,7 +69,7 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
       for (const end = now + ms; now < end; ) {
         second();
         now = epochMs(now + LOOK_MS);
-        const ports = {warehouse: {windows, latestVerdicts: () => Promise.resolve(world.verdicts)}, registry, logger: SILENT_LOGGER, metrics: NO_METRICS};
+        const ports = {warehouse: {guardWindows, latestVerdicts: () => Promise.resolve(world.verdicts), query: (_: string, {parameters}: {parameters?: object} = {}) => Promise.resolve([world.drift(parameters)])}, registry, logger: SILENT_LOGGER, metrics: NO_METRICS};
         acted.push(...(await runGuards(ports, {stream: STREAM, sliceMs: SLICE_MS, now, isVirtual: true})));
       }
       return acted.slice(first);
@@ -89,29 +94,31 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
     }
   }
 
-  const windows: ReadStore['windows'] = async ({from, to, sizeMs, slideMs}) => {
-    const rows: WindowRow[] = [];
-    for (let end = Math.floor(from / slideMs) * slideMs + slideMs; end <= to; end += slideMs) {
-      const groups = new Map<string, Cell>();
-      for (let start = end - sizeMs; start < end; start += SLICE_MS) {
-        for (const [key, cell] of slices.get(start) ?? []) {
-          const sum = groups.get(key);
-          groups.set(key, {...cell, n: cell.n + (sum?.n ?? 0), errors: cell.errors + (sum?.errors ?? 0)});
+  const guardWindows: GuardStore['guardWindows'] = async (_, asks) =>
+    asks.flatMap(({phase, sizeMs, metrics, ends}) =>
+      ends.flatMap(end => {
+        const groups = new Map<string, Cell>();
+        for (let start = end - sizeMs; start < end; start += SLICE_MS) {
+          for (const [key, cell] of slices.get(start) ?? []) {
+            if (start > now - world.lagMs) continue;
+            const sum = groups.get(key);
+            groups.set(key, {...cell, n: cell.n + (sum?.n ?? 0), errors: cell.errors + (sum?.errors ?? 0)});
+          }
         }
-      }
-      for (const cell of groups.values()) rows.push(...rowsOf(cell, {start: end - sizeMs, end}));
-    }
-    return rows;
-  };
+        const rows = [...groups.values()].flatMap(cell => rowsOf(cell, {start: end - sizeMs, end}));
+        return rows.filter(row => row.phase === phase && metrics.includes(row.metric));
+      }),
+    );
   return world;
 }
 
 type Cell = {readonly phase: number; readonly variant: string; readonly n: number; readonly errors: number; readonly latency: number};
 
-function rowsOf({phase, variant, n, errors, latency}: Cell, {start, end}: {readonly start: number; readonly end: number}): WindowRow[] {
-  const row = (metric: string, mean: number): WindowRow => ({
+function rowsOf({phase, variant, n, errors, latency}: Cell, {start, end}: {readonly start: number; readonly end: number}): GuardWindow[] {
+  const row = (metric: string, mean: number): GuardWindow => ({
     stream: STREAM, experiment: 'e', phase, variant, metric, window_start: epochMs(start), window_end: epochMs(end), n, sum: n * mean, mean,
     sd: null, min: 0, max: mean, p50: mean, p95: mean, p99: mean, status: 'provisional', revision: 0,
+    errors: {mean: Math.sqrt((mean * Math.max(0, 1 - mean)) / n), p50: mean / Math.sqrt(n), p95: mean / Math.sqrt(n), p99: mean / Math.sqrt(n)},
   });
   return [row('error_rate', errors / n), row('latency', latency)];
 }

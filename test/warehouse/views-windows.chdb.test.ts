@@ -69,6 +69,23 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     for (const row of rows.filter(({metric}) => metric === 'calls')) expect(row.sum).toBe(row.n);
   });
 
+  test.each([10_000, 20_000, 30_000])('what guards read by the end of a window of %i ms is what windows says', async sizeMs => {
+    const wanted = (await windows(sizeMs, 10_000)).filter(({metric}) => metric === 'score');
+    const ends = [...new Set(wanted.map(row => row.window_end))];
+    const ask = {experiment: 'x', phase: 1, sizeMs, metrics: ['score']};
+    const found = await harness.warehouse.guardWindows('w', [{...ask, ends}, {...ask, experiment: 'nothing', ends}]);
+    expect(found.map(({window_end}) => window_end)).toEqual(wanted.map(({window_end}) => window_end));
+    for (const [index, row] of found.entries()) {
+      const {sum, mean, sd, ...rest} = wanted[index] as WindowRow;
+      expect(row).toMatchObject(rest);
+      expect([row.sum / sum, row.mean / mean, (row.sd ?? 0) / (sd ?? 1)]).toEqual([expect.closeTo(1, 12), expect.closeTo(1, 12), expect.closeTo(1, 9)]);
+      expect(row.errors.mean).toBeCloseTo((sd ?? 0) / Math.sqrt(row.n), 9);
+      expect(row.errors.p50).toBeGreaterThan(0);
+    }
+    expect(await harness.warehouse.guardWindows('w', [{...ask, phase: 2, ends}])).toEqual([]);
+    expect(await harness.warehouse.guardWindows('w', [])).toEqual([]);
+  });
+
   test('a revision shows in the window and in its number', async () => {
     const before = (await windows(20_000, 20_000)).find(row => row.window_start <= T0 && row.window_end > T0 && row.metric === 'score');
     await harness.warehouse.reviseSlices({stream: STREAM, views: [VIEW], committed: [], sinceCut: epochMs(T0), cut: epochMs(T0 + 71_000), closedThrough: epochMs(T0 + 40_000)});

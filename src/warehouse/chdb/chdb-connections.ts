@@ -14,6 +14,7 @@ export async function connectionsOf(engine: ChdbEngine, close: () => Promise<voi
     lookup: await engine.openConnection(),
     closing: await engine.openConnection(),
     stats: await engine.openConnection(),
+    guard: await engine.openConnection(),
     openReader: settings => engine.openConnection({...settings, readonly: 1}),
     openExporter: settings => engine.openConnection(settings),
     close,

@@ -3,6 +3,7 @@ import type {AnalysisStore, ClosingStore, Warehouse} from '../warehouse.ts';
 import type {SqlConnection} from './connection.ts';
 import {ClickHouseExportStore} from './export-store.ts';
 import {ClickHouseFactStore} from './fact-store.ts';
+import {ClickHouseGuardStore} from './guard-store.ts';
 import {loadMigrations, migrate} from './migrations.ts';
 import {ClickHouseOutboxStore} from './outbox-store.ts';
 import {ClickHousePrivacyStore} from './privacy-store.ts';
@@ -21,11 +22,13 @@ export type WarehouseConnections = {
   readonly closing: SqlConnection;
   /** Analysis, verdicts, outbox, windows. */
   readonly stats: SqlConnection;
+  /** Guards, which act within seconds: they wait for nobody. */
+  readonly guard: SqlConnection;
   /** A connection for one statement of a user: these settings, then read-only for its life. */
   readonly openReader: OpenReader;
   /** A connection for one export: it writes a file or an object, so it is not read-only. */
   readonly openExporter: OpenReader;
-  /** Closes the four above and what they rest on. */
+  /** Closes the five above and what they rest on. */
   close(): Promise<void>;
 };
 
@@ -54,6 +57,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
   const outbox = new ClickHouseOutboxStore(stats);
   const privacy = new ClickHousePrivacyStore(connections.closing);
   const reads = new ClickHouseReadStore({connection: stats, openReader, access});
+  const guards = new ClickHouseGuardStore(connections.guard);
   const exports = new ClickHouseExportStore({openExporter: connections.openExporter, access});
   return {
     insertFacts: batch => facts.insertFacts(batch),
@@ -100,6 +104,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     query: (sql, queryOptions) => reads.query(sql, queryOptions),
     windows: request => reads.windows(request),
     deadLetters: filter => reads.deadLetters(filter),
+    guardWindows: (stream, asks) => guards.guardWindows(stream, asks),
     exportRows: request => exports.exportRows(request),
 
     migrate: () => migrate(connections.closing, {migrations: loadMigrations(), clock, holder}),

@@ -2,7 +2,8 @@ import {AssayError} from '../../core/errors.ts';
 import {unquantise} from '../../core/exact.ts';
 import {histogramQuantile} from '../../core/histogram.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
-import type {ExportStore, ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
+import {quantileError} from '../quantile-error.ts';
+import type {ExportStore, GuardAsk, GuardStore, GuardWindow, ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
 import type {MemoryClosing} from './memory-closing.ts';
 import type {MemoryState} from './memory-state.ts';
 
@@ -13,7 +14,7 @@ type Part = Pick<WindowRow, 'phase' | 'variant' | 'metric' | 'n' | 'sum' | 'min'
   readonly histogram: Iterable<readonly [bucket: number, count: number]>;
 };
 
-export class MemoryRead implements ReadStore, ExportStore {
+export class MemoryRead implements ReadStore, GuardStore, ExportStore {
   readonly #state: MemoryState;
   readonly #closing: MemoryClosing;
 
@@ -42,6 +43,24 @@ export class MemoryRead implements ReadStore, ExportStore {
       const inside = parts.filter(({sliceStart}) => sliceStart >= start && sliceStart < end);
       const status = end <= through ? 'closed' : 'provisional';
       rows.push(...merge(inside, {request, start: epochMs(start), end: epochMs(end), status}));
+    }
+    return rows;
+  }
+
+  async guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    const rows: GuardWindow[] = [];
+    for (const {experiment, phase, sizeMs, metrics, ends} of asks) {
+      for (const end of ends) {
+        const request = {stream, experiment, sizeMs, slideMs: 1, from: epochMs(end - 1), to: end};
+        for (const row of await this.windows(request)) {
+          if (row.phase !== phase || !metrics.includes(row.metric)) continue;
+          const inside = (await this.#parts(request, Number.NEGATIVE_INFINITY)).filter(part => part.sliceStart >= end - sizeMs && part.sliceStart < end);
+          const mine = inside.filter(part => part.phase === phase && part.variant === row.variant && part.metric === row.metric);
+          const histogram = [...summed(mine.flatMap(part => [...part.histogram]))];
+          const error = (p: number): number => quantileError(histogram, p, row);
+          rows.push({...row, errors: {mean: row.sd === null ? Number.NaN : row.sd / Math.sqrt(row.n), p50: error(0.5), p95: error(0.95), p99: error(0.99)}});
+        }
+      }
     }
     return rows;
   }

@@ -3,7 +3,8 @@ import {ServerSqlConnection, type ServerOptions} from './server-connection.ts';
 
 /** Connections to a ClickHouse server. Nothing is sent until the first statement. */
 export function openServerConnections(options: ServerOptions): WarehouseConnections {
-  const [writer, lookup, closing, stats] = [
+  const [writer, lookup, closing, stats, guard] = [
+    new ServerSqlConnection(options),
     new ServerSqlConnection(options),
     new ServerSqlConnection(options),
     new ServerSqlConnection(options),
@@ -14,10 +15,11 @@ export function openServerConnections(options: ServerOptions): WarehouseConnecti
     lookup,
     closing,
     stats,
+    guard,
     openReader: settings => Promise.resolve(new ServerSqlConnection(options, {...settings, readonly: 1})),
     openExporter: settings => Promise.resolve(new ServerSqlConnection(options, settings)),
     close: async () => {
-      await Promise.all([writer, lookup, closing, stats].map(connection => connection.close()));
+      await Promise.all([writer, lookup, closing, stats, guard].map(connection => connection.close()));
     },
   };
 }

@@ -1,5 +1,6 @@
 import {z} from 'zod';
 import {assign} from '../../assign/assign.ts';
+import {assignRequestOf} from '../../assign/http-request.ts';
 import {LIVE_STREAM} from '../../core/streams.ts';
 import {requireCurrent} from '../../experiment/change-experiment.ts';
 import type {Backend} from '../backend.ts';
@@ -36,23 +37,16 @@ export function servingRoutes({registry}: Backend): Route[] {
       path: '/v1/assign',
       permission: 'serve',
       tag: 'serving',
-      summary: 'The variant of one unit, decided as the SDK decides it. Attributes for targeting as attribute.NAME=VALUE. An exposure is still to be sent.',
+      summary: 'The variant of one unit, decided as the SDK decides it. Attributes for targeting as attribute.NAME=VALUE. For overrides the request’s own query, headers and cookies (the session) count; who asks for somebody else says header.NAME=VALUE and session.NAME=VALUE. An exposure is still to be sent.',
       query: z.looseObject({
         experiment: z.string().min(1, 'name the experiment'),
         unit: z.string().min(1, 'give the unit_id').max(512),
         stream: z.string().optional(),
       }),
       answers: {200: {describe: 'The assignment.', schema: ASSIGNMENT}},
-      handle: ({query: {experiment, unit, stream = LIVE_STREAM, ...rest}}) => {
+      handle: ({query: {experiment, unit, stream = LIVE_STREAM, ...rest}, headers}) => {
         const version = requireCurrent(registry, stream, experiment);
-        const attributes: Record<string, string> = {};
-        const wishes: Record<string, string> = {};
-        for (const [name, value] of Object.entries(rest)) {
-          if (typeof value !== 'string') continue;
-          if (name.startsWith('attribute.')) attributes[name.slice('attribute.'.length)] = value;
-          else wishes[name] = value;
-        }
-        const {variant, reason, cause, phase, configVersion} = assign(version, {unitId: unit, attributes, query: wishes});
+        const {variant, reason, cause, phase, configVersion} = assign(version, assignRequestOf(unit, {query: rest, headers}));
         return json({experiment, unit_id: unit, variant, reason, cause, phase, config_version: configVersion}, {headers: {'cache-control': 'no-store'}});
       },
     }),

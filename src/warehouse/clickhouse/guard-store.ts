@@ -1,0 +1,68 @@
+import {histogramQuantile} from '../../core/histogram.ts';
+import {epochMs} from '../../core/units.ts';
+import {quantileError} from '../quantile-error.ts';
+import type {GuardAsk, GuardStore, GuardWindow} from '../warehouse.ts';
+import type {SqlConnection} from './connection.ts';
+import {loadQuery} from './query-file.ts';
+
+/** One query for all guards of a look. */
+export class ClickHouseGuardStore implements GuardStore {
+  readonly #connection: SqlConnection;
+
+  constructor(connection: SqlConnection) {
+    this.#connection = connection;
+  }
+
+  async guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    const windows = asks.flatMap(({experiment, phase, sizeMs, ends}) => ends.map(end => ({tuple: [experiment, phase, sizeMs, end]})));
+    if (windows.length === 0) return [];
+    const rows = await this.#connection.select<StoredGuardWindow>(loadQuery('guard-windows'), {
+      stream,
+      experiments: [...new Set(asks.map(({experiment}) => experiment))],
+      metrics: [...new Set(asks.flatMap(({metrics}) => metrics))],
+      from_ms: Math.min(...asks.flatMap(({sizeMs, ends}) => ends.map(end => end - sizeMs))),
+      asks: windows,
+    });
+    return rows.map(row => toWindow(stream, row));
+  }
+}
+
+type StoredGuardWindow = {
+  readonly experiment: string;
+  readonly phase: number;
+  readonly variant: string;
+  readonly metric: string;
+  readonly window_start: string;
+  readonly window_end: string;
+  readonly total_n: string;
+  readonly total: number;
+  readonly total_denominator: number;
+  readonly total_squares: number;
+  readonly lowest: number;
+  readonly highest: number;
+  readonly buckets: readonly [ids: readonly number[], counts: readonly string[]];
+  readonly is_closed: number;
+};
+
+function toWindow(stream: string, row: StoredGuardWindow): GuardWindow {
+  const {experiment, phase, variant, metric, total: sum, total_denominator: denominator, lowest: min, highest: max} = row;
+  const [ids, counts] = row.buckets;
+  const histogram = ids.map((id, index): readonly [number, number] => [id, Number(counts[index])]);
+  const quantile = (p: number): number => histogramQuantile(histogram, p, {min, max});
+  const error = (p: number): number => quantileError(histogram, p, {min, max});
+  const n = Number(row.total_n);
+  const sd = n > 1 ? Math.sqrt(Math.max(0, row.total_squares - (sum * sum) / n) / (n - 1)) : null;
+  return {
+    stream, experiment, phase, variant, metric,
+    window_start: epochMs(Number(row.window_start)),
+    window_end: epochMs(Number(row.window_end)),
+    n, sum, min, max,
+    mean: sum / (denominator === 0 ? n : denominator),
+    sd,
+    p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99),
+    status: row.is_closed === 1 ? 'closed' : 'provisional',
+    revision: 0,
+    // The spread of a ratio is not in its window.
+    errors: {mean: denominator === 0 && sd !== null ? sd / Math.sqrt(n) : Number.NaN, p50: error(0.5), p95: error(0.95), p99: error(0.99)},
+  };
+}
