@@ -3,7 +3,7 @@ import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {checkEvent} from '../../dist/avro/check-event.js';
 import {makeEventId} from '../../dist/avro/event-id.js';
-import {decodeRecord, encodeExposure, encodeOutcome, encodeTick, glanceAt, projectOutcome} from '../../dist/avro/released.js';
+import {decodeRecord, encodeExposure, encodeOutcome, encodeTick, glanceAt, locateCells, projectOutcome} from '../../dist/avro/released.js';
 import {NO_METRICS} from '../../dist/core/telemetry.js';
 import {openEmbeddedEventLog} from '../../dist/log/embedded/embedded-event-log.js';
 import {openKafkaEventLog} from '../../dist/log/kafka/kafka-event-log.js';
@@ -18,7 +18,7 @@ import {runWorker} from '../../dist/worker/worker.js';
 const quiet = () => undefined;
 const warn = (message, fields) => console.error(message, fields);
 export const PORTS = {clock: SYSTEM_CLOCK, rng: SYSTEM_RNG, logger: {debug: quiet, info: quiet, warn, error: warn}, metrics: NO_METRICS};
-export const CODEC = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, encodeTick};
+export const CODEC = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, locate: locateCells, encodeTick};
 const APPEND_RECORDS = 5_000;
 
 /** A directory that is removed at the end, whatever happens. */

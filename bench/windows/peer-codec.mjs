@@ -1,11 +1,13 @@
 import {readFileSync} from 'node:fs';
+import {ByteCache} from '../../dist/avro/byte-cache.js';
 import {BodyReader} from '../../dist/avro/body-reader.js';
 import {checkEvent} from '../../dist/avro/check-event.js';
 import {DecodeFault} from '../../dist/avro/decode-fault.js';
+import {NamePath} from '../../dist/avro/name-path.js';
 
 const PHASE = 1;
 const NOTHING = {};
-const keys = [];
+const MEASURES_MAX = 12;
 
 /**
  * The worker's codec for the job's record: a body without a header, by the
@@ -53,27 +55,34 @@ export function openPeerCodec(schemaPath) {
     return {kind: 'outcome', eventId, unitId, eventTs, itemId: null, variantHint: armOf(experiment, variant), measures, status: 'ok', sampleRate: 1, traceId, attributes: NOTHING};
   };
 
-  /** As `read`, without what slices don't ask for. */
-  const project = bytes => {
-    reader.open(bytes, 0);
-    reader.skipBytes();
-    const experiment = reader.name();
-    const variant = reader.name();
-    reader.skipBytes();
-    const eventTs = reader.long();
-    reader.skipBytes();
-    return {unitId: '', eventTs, variantHint: armOf(experiment, variant), measures: reader.doubles(64), status: 'ok', attributes: NOTHING};
+  const identity = new Uint8Array(16 + 512);
+  const hints = new ByteCache(1_024);
+  const root = NamePath.root();
+  const glanced = {
+    kind: 'outcome', eventTs: 0, bytes: identity, idAt: 0, unitAt: 16, unitEnd: 0,
+    variantHint: NOTHING, measureNames: [], measureValues: new Float64Array(MEASURES_MAX), status: 'ok',
   };
 
-  const identity = new Uint8Array(16 + 512);
+  /** The hint of the two names that come next, which repeat from record to record. */
+  const readHint = bytes => {
+    const start = reader.position;
+    reader.skipBytes();
+    reader.skipBytes();
+    const end = reader.position;
+    const known = hints.get(bytes, start, end);
+    if (known !== undefined) return known;
+    reader.goBack(start);
+    const hint = armOf(reader.name(), reader.name());
+    hints.set(bytes.subarray(start, end), hint);
+    return hint;
+  };
 
   /** As Assay's own codec accepts its ordinary record: every field passed over and judged, none made. */
-  const glance = (bytes, {arrivalTs}) => {
-    reader.open(bytes, 0);
+  const glance = ({bytes, from, to}, {arrivalTs}) => {
+    reader.open(bytes, from, to);
     const idAt = reader.position + 1;
     if (!reader.skipAscii(26, 26)) return null;
-    // Views are asked for before the first outcome is attributed, so arms are learnt here.
-    armOf(reader.name(), reader.name());
+    glanced.variantHint = readHint(bytes);
     const unitFrom = reader.position;
     if (!reader.skipAscii(1, 512)) return null;
     const unitEnd = reader.position;
@@ -81,29 +90,34 @@ export function openPeerCodec(schemaPath) {
     const eventTs = reader.long();
     if (!reader.skipAscii(0, 256)) return null;
     const count = reader.long();
-    if (count < 1 || count > 12) return null;
+    if (count < 1 || count > MEASURES_MAX) return null;
+    let path = root;
     for (let index = 0; index < count; index += 1) {
-      keys[index] = reader.key();
-      for (let before = 0; before < index; before += 1) if (keys[before] === keys[index]) return null;
-      if (!(Math.abs(reader.double()) < 1e15)) return null;
+      path = path.next(reader);
+      if (path === undefined) return null;
+      const value = reader.double();
+      if (!(Math.abs(value) < 1e15)) return null;
+      glanced.measureValues[index] = value;
     }
     if (reader.long() !== 0 || !reader.isAtEnd()) return null;
     ulidInto(identity, bytes, idAt);
     const idTs = (identity[0] * 256 + identity[1]) * 2 ** 32 + identity[2] * 2 ** 24 + (identity[3] << 16) + (identity[4] << 8) + identity[5];
     if (Math.abs(idTs - eventTs) > 86_400_000 || eventTs < 0 || eventTs > arrivalTs + 60_000) return null;
     for (let at = unitAt; at < unitEnd; at += 1) identity[16 + at - unitAt] = bytes[at];
-    return {kind: 'outcome', eventTs, bytes: identity, idAt: 0, unitAt: 16, unitEnd: 16 + unitEnd - unitAt};
+    glanced.eventTs = eventTs;
+    glanced.unitEnd = 16 + unitEnd - unitAt;
+    glanced.measureNames = path.names;
+    return glanced;
   };
 
   return {
-    glance: (bytes, context) => {
+    glance: (place, context) => {
       try {
-        return glance(bytes, context);
+        return glance(place, context);
       } catch {
         return null;
       }
     },
-    project,
     views: () => views,
     decode: bytes => {
       try {

@@ -17,8 +17,10 @@ const LONG_MAX = 2 ** 52;
 export class BodyReader {
   /** What is being read, for the message of a fault. */
   field = '';
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Uint8Array = Buffer.alloc(0);
+  #start = 0;
   #pos = 0;
+  #end = 0;
   /** Over the memory that `bytes` is a view of: kept while records share it, as those of a fetch do. */
   #view: DataView = new DataView(new ArrayBuffer(0));
   readonly #names = new NameCache();
@@ -31,24 +33,20 @@ export class BodyReader {
     return this.#pos;
   }
 
-  /** Starts at `offset` of `bytes`; the reader does not keep what it returned. */
-  open(bytes: Uint8Array, offset: number): void {
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  /** Starts at `offset` of `bytes`, which may go on behind `end`; the reader does not keep what it returned. */
+  open(bytes: Uint8Array, offset: number, end: number = bytes.length): void {
     this.#pos = offset;
+    this.#end = end;
+    if (this.#bytes === bytes) return;
+    this.#bytes = bytes;
+    this.#start = bytes.byteOffset;
     if (this.#view.buffer !== bytes.buffer) this.#view = new DataView(bytes.buffer);
   }
 
   /** @throws DecodeFault unless every byte was read. */
   close(): void {
-    const rest = this.#bytes.length - this.#pos;
+    const rest = this.#end - this.#pos;
     if (rest > 0) throw new DecodeFault('undecodable', `${rest} trailing bytes after the record; write one record per message`);
-  }
-
-  byte(): number {
-    const byte = this.#bytes[this.#pos];
-    if (byte === undefined) throw this.#truncated();
-    this.#pos += 1;
-    return byte;
   }
 
   int(): number {
@@ -74,8 +72,8 @@ export class BodyReader {
       low |= (byte & 0x7f) << shift;
       shift += 7;
     }
-    if (byte < 0) throw this.#truncated();
     if (byte < 0x80) {
+      if (pos > this.#end) throw this.#truncated();
       this.#pos = pos;
       return (low >>> 1) ^ -(low & 1);
     }
@@ -87,7 +85,7 @@ export class BodyReader {
       high |= (byte & 0x7f) << shift;
       shift += 7;
     }
-    if (byte < 0) throw this.#truncated();
+    if (byte < 0 || pos > this.#end) throw this.#truncated();
     const size = (low >>> 1) + high * 2 ** 27;
     if (byte >= 0x80 || size >= LONG_MAX) {
       throw new DecodeFault('undecodable', `${this.field}: a whole number outside ±2^52`);
@@ -97,7 +95,7 @@ export class BodyReader {
   }
 
   double(): number {
-    return this.#view.getFloat64(this.#bytes.byteOffset + this.#take(8), true);
+    return this.#view.getFloat64(this.#start + this.#take(8), true);
   }
 
   /** A copy of `length` bytes. */
@@ -113,7 +111,7 @@ export class BodyReader {
     const length = this.#length();
     const start = this.#take(length);
     if (length === 0) return '';
-    const text = this.#bytes.toString('utf8', start, start + length);
+    const text = this.#text(start, start + length);
     // Only a replacement character can hide bytes that are not UTF-8.
     if (text.includes('\ufffd') && !isUtf8(this.#bytes.subarray(start, start + length))) {
       throw new DecodeFault('undecodable', `${this.field}: bytes that are not UTF-8`);
@@ -179,8 +177,24 @@ export class BodyReader {
     const count = this.long();
     if (count >= 0) return this.#backed(count);
     const size = this.long();
-    if (size < 0 || size > this.#bytes.length - this.#pos) throw this.#truncated();
+    if (size < 0 || size > this.#end - this.#pos) throw this.#truncated();
     return this.#backed(-count);
+  }
+
+  /** Goes back to a place it was at before. */
+  goBack(position: number): void {
+    this.#pos = position;
+  }
+
+  /** Skips these bytes if they come next. */
+  skipIf(expected: Uint8Array): boolean {
+    const start = this.#pos;
+    const end = start + expected.length;
+    if (end > this.#end) return false;
+    const bytes = this.#bytes;
+    for (let at = 0; at < expected.length; at += 1) if (bytes[start + at] !== expected[at]) return false;
+    this.#pos = end;
+    return true;
   }
 
   /** Skips `length` bytes that are there. */
@@ -215,12 +229,12 @@ export class BodyReader {
   }
 
   uint48At(at: number): number {
-    const start = this.#bytes.byteOffset + at;
+    const start = this.#start + at;
     return this.#view.getUint16(start) * 2 ** 32 + this.#view.getUint32(start + 2);
   }
 
   isAtEnd(): boolean {
-    return this.#pos === this.#bytes.length;
+    return this.#pos === this.#end;
   }
 
   skipBytes(): void {
@@ -255,15 +269,21 @@ export class BodyReader {
 
   /** Every item of a map or of our arrays takes at least one byte. */
   #backed(count: number): number {
-    if (count > this.#bytes.length - this.#pos) throw this.#truncated();
+    if (count > this.#end - this.#pos) throw this.#truncated();
     return count;
   }
 
   #take(length: number): number {
     const start = this.#pos;
-    if (length > this.#bytes.length - start) throw this.#truncated();
+    if (length > this.#end - start) throw this.#truncated();
     this.#pos = start + length;
     return start;
+  }
+
+  #text(start: number, end: number): string {
+    const bytes = this.#bytes;
+    const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return buffer.toString('utf8', start, end);
   }
 
   #truncated(): DecodeFault {

@@ -1,4 +1,5 @@
 import avro from 'avsc';
+import type {EventCells} from '../core/event-cells.ts';
 import type {DeadLetterCode, LogEvent} from '../core/events.ts';
 import {messageOf} from '../core/errors.ts';
 import {LIMITS} from '../core/limits.ts';
@@ -8,6 +9,7 @@ import {DecodeFault} from './decode-fault.ts';
 import type {EventArrival} from './check-event.ts';
 import {type Glance, GLANCES} from './glance.ts';
 import {fingerprintText} from './fingerprint.ts';
+import {LOCATORS} from './locate-cells.ts';
 import {type AnyRecord, type ConfigRecord, EVENT_KINDS, kindOfSchema, MAPPINGS, type RecordKind, type Row} from './records.ts';
 import {newestOf, type RecordSchema, recordSchema} from './schema-files.ts';
 import {checkShape} from './shape.ts';
@@ -30,13 +32,19 @@ export interface Framing {
   schemaOf(id: number): unknown;
 }
 
+/** A record's value among others: `from` up to `to` of `bytes`. */
+export type ValuePlace = {readonly bytes: Uint8Array; readonly from: number; readonly to: number};
+
 /** How to read records written with one schema. */
 type Plan = {
   readonly schema: RecordSchema;
+  /** The upper 32 bits. */
+  readonly fingerprintHigh: number;
   readonly kind: RecordKind;
   readonly layout: ((reader: BodyReader) => LogEvent) | undefined;
   readonly glance: ((reader: BodyReader, arrival: EventArrival) => Glance | null) | undefined;
   readonly projection: ((reader: BodyReader) => OutcomeProjection) | undefined;
+  readonly locator: ((reader: BodyReader, cells: EventCells) => void) | undefined;
   readonly walk: Walk;
   readonly resolver: unknown;
 };
@@ -103,12 +111,13 @@ export class RecordCodec {
     return this.#decode<LogEvent>(bytes, true);
   }
 
-  /** Accepts an ordinary event without decoding it; null when `decode` and `checkEvent` have to judge. Never throws. */
-  glance(bytes: Uint8Array, arrival: EventArrival): Glance | null {
+  /** Accepts an ordinary event without decoding it, from where it lies among others; null when `decode` and `checkEvent` have to judge. Never throws. */
+  glance({bytes, from, to}: ValuePlace, arrival: EventArrival): Glance | null {
     try {
-      const {plan, bodyOffset} = this.#planOf(bytes);
-      if (plan.glance === undefined) return null;
-      this.#reader.open(bytes, bodyOffset);
+      const isFramed = bytes[from] === 0x00;
+      const plan = isFramed ? this.#planOfId(bytes.subarray(from, to)) : this.#planAt(bytes, from);
+      if (plan?.glance === undefined || to - from > LIMITS.eventBytesMax) return null;
+      this.#reader.open(bytes, from + (isFramed ? CONFLUENT_HEADER_BYTES : SINGLE_OBJECT_HEADER_BYTES), to);
       return plan.glance(this.#reader, arrival);
     } catch {
       return null;
@@ -128,6 +137,15 @@ export class RecordCodec {
     }
     this.#reader.open(bytes, bodyOffset);
     return plan.projection(this.#reader);
+  }
+
+  /** Fills in where the cells of a record lie that `decode` took; false when its schema is read the general way. */
+  locate(bytes: Uint8Array, cells: EventCells): boolean {
+    const {plan, bodyOffset} = this.#planOf(bytes);
+    if (plan.locator === undefined) return false;
+    this.#reader.open(bytes, bodyOffset);
+    plan.locator(this.#reader, cells);
+    return true;
   }
 
   /** Decodes a record of the experiments topic. Never throws, whatever the bytes. */
@@ -185,10 +203,17 @@ export class RecordCodec {
     throw new DecodeFault('undecodable', 'does not start with C3 01: not an Avro single-object encoding');
   }
 
+  /** Of a record in single-object encoding at `from`; its body is read with every length checked, so that a short one is found there. */
+  #planAt(bytes: Uint8Array, from: number): Plan | undefined {
+    if (bytes[from] !== 0xc3 || bytes[from + 1] !== 0x01) return undefined;
+    const plan = this.#planByLowHalf.get(readUint32(bytes, from + 2));
+    return plan?.fingerprintHigh === readUint32(bytes, from + 6) ? plan : undefined;
+  }
+
   #planOfFingerprint(bytes: Uint8Array): Plan {
     if (bytes.length < SINGLE_OBJECT_HEADER_BYTES) throw new DecodeFault('undecodable', 'the record ends inside its fingerprint');
-    const plan = this.#planByLowHalf.get(readUint32(bytes, 2));
-    if (plan !== undefined && Number(plan.schema.fingerprint >> 32n) === readUint32(bytes, 6)) return plan;
+    const plan = this.#planAt(bytes, 0);
+    if (plan !== undefined) return plan;
     const fingerprint = BigInt(readUint32(bytes, 6)) * 2n ** 32n + BigInt(readUint32(bytes, 2));
     throw new DecodeFault(
       'unknown_schema',
@@ -231,10 +256,12 @@ export class RecordCodec {
     if (kind === undefined || newest === undefined) throw new Error(`${schema.name} describes none of Assay's records`);
     return {
       schema,
+      fingerprintHigh: Number(schema.fingerprint >> 32n),
       kind,
       layout: LAYOUTS[schema.name],
       glance: GLANCES[schema.name],
       projection: PROJECTIONS[schema.name],
+      locator: LOCATORS[schema.name],
       walk: compileWalk(schema.schema),
       resolver: newest.type.createResolver(typeOf(schema.schema)),
     };

@@ -1,18 +1,30 @@
+import {OUTCOME_STATUSES, type OutcomeStatus} from '../core/events.ts';
 import {MEASURE_ABS_MAX} from '../core/exact.ts';
 import {LIMITS} from '../core/limits.ts';
 import type {BodyReader} from './body-reader.ts';
+import {ByteCache} from './byte-cache.ts';
 import {type EventArrival, EVENT_TS_MAX} from './check-event.ts';
+import {type MeasureNames, NamePath} from './name-path.ts';
 
-/** What a worker asks of a record before it is flushed, and where its identity lies in the bytes. */
+/**
+ * What a worker asks of a record before it is flushed, and where its identity lies
+ * in the bytes. One is filled again for each record: read it before the next glance.
+ */
 export type Glance = {
   readonly kind: 'exposure' | 'outcome';
   readonly eventTs: number;
   readonly bytes: Uint8Array;
   /** 16 bytes of event id. */
   readonly idAt: number;
-  /** The unit's name in UTF-8. */
+  /** The unit's name in ASCII. */
   readonly unitAt: number;
   readonly unitEnd: number;
+  /** The rest is what slices need of an outcome. Equal hints that come often are one object, equal lists of names always. */
+  readonly variantHint: Readonly<Record<string, string>>;
+  readonly measureNames: MeasureNames;
+  /** One for each name; what lies behind them is old. */
+  readonly measureValues: Float64Array;
+  readonly status: OutcomeStatus;
 };
 
 /**
@@ -27,10 +39,24 @@ export const GLANCES: Readonly<Record<string, (reader: BodyReader, arrival: Even
   'outcome.v1': glanceAtOutcome,
 };
 
-const STATUSES = 4;
 const REASONS = 3;
+/** Ten thousand experiments with some variants each. */
+const HINTS = 32_768;
 /** Entries are told apart pairwise. */
 const ENTRIES_MAX = 12;
+
+const GLANCE = {
+  kind: 'outcome' as Glance['kind'],
+  eventTs: 0,
+  bytes: new Uint8Array(0) as Uint8Array,
+  idAt: 0,
+  unitAt: 0,
+  unitEnd: 0,
+  variantHint: {} as Glance['variantHint'],
+  measureNames: [] as MeasureNames,
+  measureValues: new Float64Array(ENTRIES_MAX),
+  status: 'ok' as OutcomeStatus,
+};
 
 function glanceAtOutcome(reader: BodyReader, arrival: EventArrival): Glance | null {
   const idAt = reader.position;
@@ -41,13 +67,13 @@ function glanceAtOutcome(reader: BodyReader, arrival: EventArrival): Glance | nu
   const isOrdinary =
     unit &&
     skipNullable(reader) &&
-    skipStrings(reader) &&
-    skipMeasures(reader) &&
-    isBelow(reader.long(), STATUSES) &&
+    takeHint(reader) &&
+    takeMeasures(reader) &&
+    takeStatus(reader.long()) &&
     skipTail(reader) &&
     isTimely(reader, {idAt, eventTs, arrival});
   if (!isOrdinary) return null;
-  return {kind: 'outcome', eventTs, bytes: reader.bytes, idAt, unitAt: reader.textStart(idAt + 16), unitEnd};
+  return filled(reader, {kind: 'outcome', eventTs, idAt, unitAt: reader.textStart(idAt + 16), unitEnd});
 }
 
 function glanceAtExposure(reader: BodyReader, arrival: EventArrival): Glance | null {
@@ -68,7 +94,17 @@ function glanceAtExposure(reader: BodyReader, arrival: EventArrival): Glance | n
     skipTail(reader) &&
     isTimely(reader, {idAt, eventTs, arrival});
   if (!isOrdinary) return null;
-  return {kind: 'exposure', eventTs, bytes: reader.bytes, idAt, unitAt: reader.textStart(unitFrom), unitEnd};
+  return filled(reader, {kind: 'exposure', eventTs, idAt, unitAt: reader.textStart(unitFrom), unitEnd});
+}
+
+function filled(reader: BodyReader, place: Pick<Glance, 'kind' | 'eventTs' | 'idAt' | 'unitAt' | 'unitEnd'>): Glance {
+  GLANCE.kind = place.kind;
+  GLANCE.eventTs = place.eventTs;
+  GLANCE.bytes = reader.bytes;
+  GLANCE.idAt = place.idAt;
+  GLANCE.unitAt = place.unitAt;
+  GLANCE.unitEnd = place.unitEnd;
+  return GLANCE;
 }
 
 /** sample_rate, trace_id and attributes, and then nothing more. */
@@ -101,8 +137,56 @@ const isBelow = (index: number, count: number): boolean => index >= 0 && index <
 
 const keys: string[] = [];
 
+function takeStatus(index: number): boolean {
+  const status = OUTCOME_STATUSES[index];
+  if (status === undefined) return false;
+  GLANCE.status = status;
+  return true;
+}
+
+/** Hints by the bytes of the whole map: one that was judged before is neither judged nor made again. */
+const hints = new ByteCache<Glance['variantHint']>(HINTS);
+
+function takeHint(reader: BodyReader): boolean {
+  const start = reader.position;
+  const count = reader.long();
+  if (count < 0 || count > ENTRIES_MAX) return false;
+  for (let text = 0; text < count * 2; text++) reader.skipBytes();
+  if (count > 0 && reader.long() !== 0) return false;
+  const end = reader.position;
+  const known = hints.get(reader.bytes, start, end);
+  if (known !== undefined) {
+    GLANCE.variantHint = known;
+    return true;
+  }
+  reader.goBack(start);
+  if (!skipStrings(reader)) return false;
+  reader.goBack(start);
+  GLANCE.variantHint = reader.strings(ENTRIES_MAX);
+  hints.set(reader.bytes.subarray(start, end), GLANCE.variantHint);
+  return true;
+}
+
+const root = NamePath.root();
+
 /** A map of one block, or none, whose names all differ. */
-function skipEntries(reader: BodyReader, skipValue: (reader: BodyReader) => boolean): boolean {
+function takeMeasures(reader: BodyReader): boolean {
+  const count = reader.long();
+  if (count < 0 || count > ENTRIES_MAX) return false;
+  let path: NamePath | undefined = root;
+  for (let index = 0; index < count; index++) {
+    path = path.next(reader);
+    if (path === undefined) return false;
+    const value = reader.double();
+    if (!(Math.abs(value) < MEASURE_ABS_MAX)) return false;
+    GLANCE.measureValues[index] = value;
+  }
+  GLANCE.measureNames = path.names;
+  return count === 0 || reader.long() === 0;
+}
+
+/** A map of one block, or none, whose names all differ. */
+function skipStrings(reader: BodyReader): boolean {
   const count = reader.long();
   if (count === 0) return true;
   if (count < 0 || count > ENTRIES_MAX) return false;
@@ -110,12 +194,7 @@ function skipEntries(reader: BodyReader, skipValue: (reader: BodyReader) => bool
     const key = reader.key();
     for (let before = 0; before < index; before++) if (keys[before] === key) return false;
     keys[index] = key;
-    if (!skipValue(reader)) return false;
+    if (!reader.skipAscii(0, LIMITS.unitIdCharsMax)) return false;
   }
   return reader.long() === 0;
 }
-
-const skipText = (reader: BodyReader): boolean => reader.skipAscii(0, LIMITS.unitIdCharsMax);
-const skipNumber = (reader: BodyReader): boolean => Math.abs(reader.double()) < MEASURE_ABS_MAX;
-const skipStrings = (reader: BodyReader): boolean => skipEntries(reader, skipText);
-const skipMeasures = (reader: BodyReader): boolean => skipEntries(reader, skipNumber);

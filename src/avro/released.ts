@@ -1,7 +1,8 @@
+import type {EventCells} from '../core/event-cells.ts';
 import type {Exposure, Outcome, Tick} from '../core/events.ts';
 import type {Stream} from '../core/streams.ts';
 import type {EventArrival} from './check-event.ts';
-import {type DecodedConfig, type DecodedRecord, RecordCodec} from './codec.ts';
+import {type DecodedConfig, type DecodedRecord, RecordCodec, type ValuePlace} from './codec.ts';
 import type {OutcomeProjection} from './decode-event.ts';
 import type {Glance} from './glance.ts';
 import type {ExperimentRecord} from './records.ts';
@@ -23,10 +24,13 @@ export const encodeStream = (stream: Stream): Uint8Array => codec.encode({kind: 
 export const decodeRecord = (bytes: Uint8Array): DecodedRecord => codec.decode(bytes);
 
 /** Accepts an ordinary event without decoding it; null when decoding and checking have to judge. */
-export const glanceAt = (bytes: Uint8Array, arrival: EventArrival): Glance | null => codec.glance(bytes, arrival);
+export const glanceAt = (place: ValuePlace, arrival: EventArrival): Glance | null => codec.glance(place, arrival);
 
 /** What slices need of a record that was decoded as an outcome. */
 export const projectOutcome = (bytes: Uint8Array): OutcomeProjection => codec.project(bytes);
+
+/** Fills in where the cells of a record lie that was decoded as an event; false when it has to be decoded. */
+export const locateCells = (bytes: Uint8Array, cells: EventCells): boolean => codec.locate(bytes, cells);
 
 /** Decodes a record of the experiments topic. Never throws, whatever the bytes. */
 export const decodeConfig = (bytes: Uint8Array): DecodedConfig => codec.decodeConfig(bytes);

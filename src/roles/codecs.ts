@@ -38,8 +38,14 @@ async function openTopicCodec(topic: string, {client, toStored}: CodecParts): Pr
     encodeTick: tick => codec.encode(tick),
     decode: toStored === null ? bytes => codec.decode(bytes) : bytes => withUnitId(codec.decode(bytes), toStored),
     // Shortcuts that hand out or hash the unit's id as it lies in the record.
-    ...(toStored === null ? {glance: (bytes, arrival) => codec.glance(bytes, arrival), project: bytes => codec.project(bytes)} : {storedUnitId: toStored}),
+    ...(toStored === null ? shortcutsOf(codec) : {storedUnitId: toStored}),
     check: checkEvent,
     ...(framing === undefined ? {} : {prepare: (values: Iterable<Uint8Array>) => framing.prepare(values)}),
   };
 }
+
+const shortcutsOf = (codec: RecordCodec): Pick<EventCodec, 'glance' | 'project' | 'locate'> => ({
+  glance: (place, arrival) => codec.glance(place, arrival),
+  project: bytes => codec.project(bytes),
+  locate: (bytes, cells) => codec.locate(bytes, cells),
+});

@@ -60,7 +60,7 @@ async function loadSpan(platform: Platform, {stream, span, memory}: Loading): Pr
   let cursor = startCursor({...at, startOffset}, await warehouse.arrivalHigh({stream: stream.name, ...at, belowOffset: startOffset}));
   for await (const records of log.read({topic: stream.topic, partition: span.partition, fromOffset: startOffset, toOffset: BigInt(span.to)})) {
     await codec.prepare?.(records.map(({value}) => value));
-    const rows = new PendingRows(at, codec);
+    const rows = new PendingRows(at, {codec, hasher});
     ({cursor} = decodeBatch(cursor, records, {codec, hasher, maxAgeMs: stream.maxAgeMs, rows}));
     const {exposures, outcomes, deadLetters, arrivals} = rows;
     await memory.insertFacts(forgotten.withoutForgotten({stream: stream.name, exposures, outcomes, deadLetters, arrivals}));

@@ -1,5 +1,5 @@
 import type {ExperimentVersion, ExperimentView} from '../core/experiment.ts';
-import type {FactBatch, OutcomeFact} from '../core/facts.ts';
+import type {FactBatch, FactRows, OutcomeFact} from '../core/facts.ts';
 import type {ClosedSlice, ProvisionalSlice} from '../core/slices.ts';
 import type {Stream} from '../core/streams.ts';
 import type {EpochMs} from '../core/units.ts';
@@ -43,7 +43,7 @@ export interface FactStore {
    */
   insertFacts(batch: FactBatch): Promise<void>;
   /** Replaces the provisional slices of the same key and partition that have a lower position. */
-  insertProvisional(stream: string, slices: readonly ProvisionalSlice[]): Promise<void>;
+  insertProvisional(stream: string, slices: FactRows<ProvisionalSlice>): Promise<void>;
   /** Largest arrival_ts below `belowOffset`; null when there is none. Seeds the running maximum. */
   arrivalHigh(query: PartitionBelow): Promise<EpochMs | null>;
   /** First `assigned` exposures of these units, for the worker's cache. Provisional use only. */

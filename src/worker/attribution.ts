@@ -1,7 +1,7 @@
 import type {ExperimentView, Metric, PhaseSpan} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
-import type {SlicedOutcome} from './event-codec.ts';
 import type {CachedExposure} from './exposure-cache.ts';
+import type {SlicedOutcome} from './sliced-outcome.ts';
 
 /** Where an outcome counts in one experiment. */
 export type Attribution = {
@@ -18,34 +18,73 @@ export type AttributionResult = {
   readonly isUnjoined: boolean;
 };
 
-/**
- * DESIGN C2 for provisional slices, from a unit's cached exposures. `undefined`
- * exposures mean that nobody looked: then the caller's hint is believed for now.
- */
-export function attribute(
-  outcome: SlicedOutcome,
-  exposures: readonly CachedExposure[] | undefined,
-  views: ReadonlyMap<string, ExperimentView>,
-): AttributionResult {
-  const attributions: Attribution[] = [];
-  for (const experiment in outcome.variantHint) {
-    const view = views.get(experiment);
-    const variant = outcome.variantHint[experiment];
-    if (view === undefined || variant === undefined) continue;
-    if (view.definition.design === 'split' && exposures !== undefined) continue;
-    if (!hasVariant(view, variant)) continue;
-    const span = phaseAt(view.phases, outcome.eventTs);
-    // A pair's phase ends with the next one; a hint in a split stands for an exposure, so it does too.
-    if (span !== undefined) attributions.push({view, phase: span.phase, variant, phaseEnd: null});
+type Hint = SlicedOutcome['variantHint'];
+type HintedArm = {readonly view: ExperimentView; readonly variant: string};
+
+/** What a hint says under these views. */
+type KnownHint = {
+  readonly arms: readonly HintedArm[];
+  /** Of the one arm of a pair in a phase without an end, what every outcome from `validFrom` on gets. */
+  readonly constant: {readonly validFrom: EpochMs; readonly result: AttributionResult} | undefined;
+};
+
+/** Attributes outcomes under one state of the experiments. Not kept beyond a flush: it remembers the hints it saw. */
+export class Attributor {
+  readonly #views: ReadonlyMap<string, ExperimentView>;
+  readonly #known = new Map<Hint, KnownHint>();
+
+  constructor(views: ReadonlyMap<string, ExperimentView>) {
+    this.#views = views;
   }
-  if (exposures === undefined || exposures.length === 0) return {attributions, isUnjoined: exposures === undefined};
-  for (const entry of highestPhases(exposures, outcome.eventTs)) {
-    const view = views.get(entry.experiment);
-    if (view === undefined || view.definition.design !== 'split' || entry.isCrossover) continue;
-    const {phase, variant} = entry;
-    attributions.push({view, phase, variant, phaseEnd: nextPhaseStart(view.phases, phase)});
+
+  /**
+   * DESIGN C2 for provisional slices, from a unit's cached exposures. `undefined`
+   * exposures mean that nobody looked: then the caller's hint is believed for now.
+   */
+  attribute(
+    {variantHint, eventTs}: Pick<SlicedOutcome, 'variantHint' | 'eventTs'>,
+    exposures: readonly CachedExposure[] | undefined,
+  ): AttributionResult {
+    const {arms, constant} = this.#known.get(variantHint) ?? this.#learn(variantHint);
+    const isWithout = exposures !== undefined && exposures.length === 0;
+    if (constant !== undefined && isWithout && eventTs >= constant.validFrom) return constant.result;
+    const attributions: Attribution[] = [];
+    for (const {view, variant} of arms) {
+      if (view.definition.design === 'split' && exposures !== undefined) continue;
+      const span = phaseAt(view.phases, eventTs);
+      // A pair's phase ends with the next one; a hint in a split stands for an exposure, so it does too.
+      if (span !== undefined) attributions.push({view, phase: span.phase, variant, phaseEnd: null});
+    }
+    if (exposures === undefined || isWithout) return {attributions, isUnjoined: exposures === undefined};
+    for (const entry of highestPhases(exposures, eventTs)) {
+      const view = this.#views.get(entry.experiment);
+      if (view === undefined || view.definition.design !== 'split' || entry.isCrossover) continue;
+      const {phase, variant} = entry;
+      attributions.push({view, phase, variant, phaseEnd: nextPhaseStart(view.phases, phase)});
+    }
+    return {attributions, isUnjoined: false};
   }
-  return {attributions, isUnjoined: false};
+
+  #learn(hint: Hint): KnownHint {
+    const arms: HintedArm[] = [];
+    for (const [experiment, variant] of Object.entries(hint)) {
+      const view = this.#views.get(experiment);
+      if (view !== undefined && hasVariant(view, variant)) arms.push({view, variant});
+    }
+    const known = {arms, constant: constantOf(arms)};
+    this.#known.set(hint, known);
+    return known;
+  }
+}
+
+function constantOf(arms: readonly HintedArm[]): KnownHint['constant'] {
+  const [only] = arms;
+  if (arms.length !== 1 || only === undefined || only.view.definition.design === 'split') return undefined;
+  const {view, variant} = only;
+  const [span] = view.phases;
+  if (view.phases.length !== 1 || span === undefined || span.validTo !== null) return undefined;
+  const {phase, validFrom} = span;
+  return {validFrom, result: {attributions: [{view, phase, variant, phaseEnd: null}], isUnjoined: false}};
 }
 
 /** Whether the metric still counts an outcome of this time. */

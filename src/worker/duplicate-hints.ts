@@ -21,24 +21,22 @@ export class DuplicateHints {
     return this.#young.size + this.#old.size;
   }
 
-  /** Remembers the id; true when it was known. */
-  seen(idHash: bigint): boolean {
-    if (this.#young.has(idHash)) return true;
-    const wasOld = this.#old.has(idHash);
+  /** Remembers the id, whose 64-bit hash comes in two halves; true when it was known. */
+  seen(low: number, high: number): boolean {
+    // 0 marks a free place; who hashes to it is kept as another number.
+    const lower = low === 0 && high === 0 ? STANDS_FOR_ZERO : low;
     if (this.#young.size >= this.#halfMax) {
+      const emptied = this.#old;
       this.#old = this.#young;
-      this.#young = new IdSet();
+      this.#young = emptied;
+      emptied.clear();
     }
-    this.#young.add(idHash);
-    return wasOld;
+    return !this.#young.add(lower, high) || this.#old.has(lower, high);
   }
 }
 
 const PLACES_MIN = 1_024;
-const STANDS_FOR_ZERO = 0x9e37_79b9_7f4a_7c15n;
-/** A 64-bit number as two of 32 bits, without arithmetic on bigints. */
-const whole = new BigUint64Array(1);
-const halves = new Uint32Array(whole.buffer);
+const STANDS_FOR_ZERO = 0x9e37_79b9;
 
 /** 64-bit hashes in a table with open addressing: a third of a `Set` of bigints in time, a fifth in memory. */
 class IdSet {
@@ -47,26 +45,26 @@ class IdSet {
   /** Two numbers a place; both 0 where it is free. */
   #ids = new Uint32Array(PLACES_MIN * 2);
 
-  has(id: bigint): boolean {
-    const place = this.#placeOf(id);
-    return this.#ids[place] !== 0 || this.#ids[place + 1] !== 0;
+  has(low: number, high: number): boolean {
+    const at = this.#find(low, high);
+    return this.#ids[at] !== 0 || this.#ids[at + 1] !== 0;
   }
 
-  add(id: bigint): void {
-    const place = this.#placeOf(id);
-    if (this.#ids[place] !== 0 || this.#ids[place + 1] !== 0) return;
-    this.#ids[place] = halves[0] as number;
-    this.#ids[place + 1] = halves[1] as number;
+  /** @returns false when it was there */
+  add(low: number, high: number): boolean {
+    const at = this.#find(low, high);
+    if (this.#ids[at] !== 0 || this.#ids[at + 1] !== 0) return false;
+    this.#ids[at] = low;
+    this.#ids[at + 1] = high;
     this.size++;
     if (this.size * 2 > this.#places) this.#grow();
+    return true;
   }
 
-  /** Where the id is, or the free place where it belongs; leaves the id in `halves`. */
-  #placeOf(id: bigint): number {
-    whole[0] = id;
-    // 0 marks a free place; who hashes to it is kept as another number.
-    if (halves[0] === 0 && halves[1] === 0) whole[0] = STANDS_FOR_ZERO;
-    return this.#find(halves[0] as number, halves[1] as number);
+  /** Keeps its size: it will be as full again. */
+  clear(): void {
+    this.#ids.fill(0);
+    this.size = 0;
   }
 
   #find(low: number, high: number): number {

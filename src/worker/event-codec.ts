@@ -1,13 +1,15 @@
+import type {EventCells} from '../core/event-cells.ts';
 import type {DeadLetterCode, Event, LogEvent, Outcome, Tick} from '../core/events.ts';
 import type {DurationMs, EpochMs} from '../core/units.ts';
+import type {SlicedOutcome} from './sliced-outcome.ts';
 
 /** What the bytes of a record are, or why they are nothing we know. */
 export type DecodeResult =
   | {readonly ok: true; readonly event: LogEvent}
   | {readonly ok: false; readonly code: DeadLetterCode; readonly message: string};
 
-/** What slices need of an outcome. */
-export type SlicedOutcome = Pick<Outcome, 'unitId' | 'eventTs' | 'variantHint' | 'measures' | 'status' | 'attributes'>;
+/** A record's value among others: `from` up to `to` of `bytes`. */
+export type ValuePlace = {readonly bytes: Uint8Array; readonly from: number; readonly to: number};
 
 /** When the log took a record, for the checks that compare its times with it. */
 export type ArrivalContext = {
@@ -16,8 +18,11 @@ export type ArrivalContext = {
   readonly maxAgeMs: DurationMs | null;
 };
 
-/** What is asked of an accepted record at once, and where its identity lies in `bytes`. */
-export type Glance = {
+/**
+ * What is asked of an accepted record at once, and where its identity lies in `bytes`:
+ * the record's own, or others that hold it in the same form. Holds until the next glance.
+ */
+export type Glance = Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status'> & {
   readonly kind: 'exposure' | 'outcome';
   readonly eventTs: number;
   readonly bytes: Uint8Array;
@@ -35,9 +40,11 @@ export type EventCodec = {
   /** A unit id as facts hold it (`decode` gives it so); left out, ids are stored as they come. */
   storedUnitId?(unitId: string): string;
   /** Accepts what `decode` and `check` certainly accept, without decoding it; null sends the record to them. */
-  glance?(bytes: Uint8Array, context: ArrivalContext): Glance | null;
-  /** Of bytes that `decode` took for an outcome, only what slices need; left out, `decode` is called again. */
-  project?(bytes: Uint8Array): SlicedOutcome;
+  glance?(place: ValuePlace, context: ArrivalContext): Glance | null;
+  /** Of bytes that `decode` took for an outcome, only what slices may need; left out, `decode` is called again. */
+  project?(bytes: Uint8Array): Pick<Outcome, 'unitId' | 'attributes'>;
+  /** Where the cells of bytes that `decode` took lie; false (or left out): `decode` is called again. */
+  locate?(bytes: Uint8Array, cells: EventCells): boolean;
   /** Why a decoded event may not become a fact (DESIGN C7), or null. */
   check(event: Event, context: ArrivalContext): {readonly code: DeadLetterCode; readonly message: string} | null;
   encodeTick(tick: Tick): Uint8Array;

@@ -1,10 +1,11 @@
 import {AssayError} from '../core/errors.ts';
-import type {FactBatch, FactRows} from '../core/facts.ts';
+import type {ArrivalRows, EncodedFactRows, FactBatch} from '../core/facts.ts';
 import {DEAD_LETTERS_TOPIC} from '../core/streams.ts';
 import type {LogConsumer} from '../log/event-log.ts';
 import {retryForever} from './backoff.ts';
 import {toDeadLetterRecord} from './dead-letter-topic.ts';
 import type {ExposureCache} from './exposure-cache.ts';
+import {joined} from './fact-rows.ts';
 import type {Forgotten} from './forgotten.ts';
 import type {FlushPart, PartitionWork} from './partition-work.ts';
 import {showProvisional} from './provisional-flush.ts';
@@ -93,18 +94,21 @@ function retried<T>(step: string, work: () => Promise<T>, context: FlushContext)
 function toFactBatch(stream: string, parts: readonly FlushPart[]): FactBatch {
   return {
     stream,
-    exposures: joined(parts.map(({rows}) => rows.exposures)),
-    outcomes: joined(parts.map(({rows}) => rows.outcomes)),
+    exposures: joinedFacts(parts.map(({rows}) => rows.exposures)),
+    outcomes: joinedFacts(parts.map(({rows}) => rows.outcomes)),
     deadLetters: parts.flatMap(({rows}) => rows.deadLetters),
-    arrivals: joined(parts.map(({rows}) => rows.arrivals)),
+    arrivals: joinedArrivals(parts.map(({rows}) => rows.arrivals)),
   };
 }
 
-function joined<Row>(parts: readonly FactRows<Row>[]): FactRows<Row> {
-  return {
-    length: parts.reduce((sum, {length}) => sum + length, 0),
-    *[Symbol.iterator]() {
-      for (const part of parts) yield* part;
-    },
-  };
+function joinedFacts<Fact>(parts: readonly EncodedFactRows<Fact>[]): EncodedFactRows<Fact> {
+  const rows = joined(parts);
+  if (parts.some(({visit}) => visit === undefined)) return rows;
+  return {...rows, visit: visitor => parts.forEach(part => part.visit?.(visitor))};
 }
+
+const joinedArrivals = (parts: readonly ArrivalRows[]): ArrivalRows => ({
+  ...joined(parts),
+  columns: () => parts.flatMap(part => part.columns?.() ?? []),
+});
+

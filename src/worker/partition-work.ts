@@ -9,6 +9,7 @@ import type {EventCodec} from './event-codec.ts';
 import {type PartitionCursor, startCursor} from './partition-cursor.ts';
 import {PendingRows} from './pending-rows.ts';
 import {type KeyBudget, ProvisionalSlices} from './provisional-slices.ts';
+import type {RecordHasher} from './record-hasher.ts';
 
 export type RecordsEvent = Extract<ConsumerEvent, {type: 'batch' | 'unreadable'}>;
 
@@ -41,7 +42,7 @@ export class PartitionWork {
   /** When a record or a tick of ours last passed. */
   lastActiveAt: EpochMs;
   #cursor: PartitionCursor | undefined;
-  readonly #codec: EventCodec;
+  readonly #reading: {readonly codec: EventCodec; readonly hasher: RecordHasher};
   #pending: PendingRows;
   #pendingSince: EpochMs | undefined;
 
@@ -50,6 +51,7 @@ export class PartitionWork {
     options: {
       readonly stream: Stream;
       readonly codec: EventCodec;
+      readonly hasher: RecordHasher;
       readonly keyBudget: KeyBudget;
       readonly now: EpochMs;
       readonly shareOf: number;
@@ -63,8 +65,8 @@ export class PartitionWork {
     this.lastActiveAt = options.now;
     this.slices = new ProvisionalSlices(options.stream.sliceMs, options.keyBudget);
     this.hints = new DuplicateHints(LIMITS.duplicateHintsMax / options.shareOf);
-    this.#codec = options.codec;
-    this.#pending = new PendingRows(this, options.codec);
+    this.#reading = {codec: options.codec, hasher: options.hasher};
+    this.#pending = new PendingRows(this, this.#reading);
   }
 
   /** undefined while seeding. */
@@ -104,14 +106,14 @@ export class PartitionWork {
   takePending(): FlushPart | undefined {
     if (this.#cursor === undefined || this.#pending.length === 0) return undefined;
     const part = {work: this, rows: this.#pending, cursor: this.#cursor};
-    this.#pending = new PendingRows(this, this.#codec, part.rows);
+    this.#pending = new PendingRows(this, this.#reading, part.rows);
     this.#pendingSince = undefined;
     return part;
   }
 
   revoke(): void {
     this.isRevoked = true;
-    this.#pending = new PendingRows(this, this.#codec);
+    this.#pending = new PendingRows(this, this.#reading);
     this.#pendingSince = undefined;
     this.stash.length = 0;
     this.slices.clear();

@@ -1,47 +1,87 @@
+import {EventCells} from '../core/event-cells.ts';
 import type {DeadLetterCode, Event, Exposure, Outcome} from '../core/events.ts';
-import type {Arrival, ArrivalRow, DeadLetterRow, ExposureFact, FactRows, OutcomeFact} from '../core/facts.ts';
+import {
+  type Arrival,
+  ARRIVAL_KINDS,
+  type ArrivalColumns,
+  type ArrivalRow,
+  type ArrivalRows,
+  type DeadLetterRow,
+  type EncodedFactRows,
+  type ExposureFact,
+  type FactRows,
+  type FactVisitor,
+  type OutcomeFact,
+} from '../core/facts.ts';
 import type {EpochMs} from '../core/units.ts';
-import type {EventCodec, SlicedOutcome} from './event-codec.ts';
+import type {LogRecord, RawRecord} from '../log/event-log.ts';
+import type {EventCodec} from './event-codec.ts';
+import {OutcomeColumns} from './outcome-columns.ts';
+import type {RecordHasher} from './record-hasher.ts';
+import type {SlicedOutcome} from './sliced-outcome.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
 
-/** Kinds by the number that stands for them in a column. */
-const KINDS = ['exposure', 'outcome', 'tick', 'dead_letter'] as const;
-export type RowKind = (typeof KINDS)[number];
+/** Kinds by the number that stands for them in a column; what was forgotten is told later. */
+const KINDS = ARRIVAL_KINDS;
+export type RowKind = Exclude<(typeof KINDS)[number], 'forgotten'>;
 const [EXPOSURE, OUTCOME] = [0, 1];
 
 const ROWS_MIN = 256;
 const BYTES_MIN = 32 * 1024;
 const HEADROOM = 1.25;
-const NO_EVENT = {eventTs: 0, idHash: 0n} as const;
+
+/** A record as the log gave it, and when. */
+export type TakenRecord = {readonly raw: RawRecord; readonly appendTs: number; readonly arrivalTs: number};
 
 /** Of a record that becomes a fact: what is asked of it before it is decoded again. */
-export type EventColumns = {readonly eventTs: number; readonly idHash: bigint};
+export type TakenEvent = {
+  readonly kind: 'exposure' | 'outcome';
+  readonly eventTs: number;
+  readonly idHash: bigint;
+  /** Of an outcome, what slices need. */
+  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status'>;
+  /** Where the unit lies in the record, in ASCII; 0 to 0 when that is not known. */
+  readonly unitFrom: number;
+  readonly unitTo: number;
+};
+
+const NO_EVENT = {eventTs: 0, idHash: 0n} as const;
+type RowNumbers = {readonly eventTs: number; readonly idHash: bigint};
 
 /**
- * What became of the records of one partition, waiting for a flush: the bytes of
- * the accepted ones behind each other, and columns of numbers about all of them.
+ * What became of the records of one partition, waiting for a flush: where the bytes
+ * of the accepted ones lie, and columns of numbers about all of them.
  *
- *     values   [exposure bytes][outcome bytes][outcome bytes]…
- *     ends     ───────────────┘──────────────┘──────────────┘
- *     kind, offset, appendTs, arrivalTs, eventTs, idHash, payloadHash: one place a row
+ *     sources  [fetched bytes: … value … value …][bytes copied from elsewhere …]
+ *     source, from, to, kind, offset, appendTs, arrivalTs, eventTs, idHash, payloadHash: one place a row
  *
- * Facts are decoded when a flush reads them, one at a time, and forgotten. Kept as
- * objects, fifty thousand of them outlive the young generation, and moving them
- * there costs several times what decoding twice does.
+ * A sink that takes cells copies them from the bytes. For any other reader facts are
+ * decoded one at a time and forgotten. Kept as objects, fifty thousand of them outlive
+ * the young generation, and moving them there costs several times what decoding twice does.
  */
 export class PendingRows {
   readonly #codec: EventCodec;
   readonly #at: {readonly logEpoch: number; readonly partition: number};
   readonly deadLetters: DeadLetterRow[] = [];
+  readonly #codes = new Map<number, DeadLetterCode | ''>();
   readonly #counts = new Uint32Array(KINDS.length);
+  readonly #hasher: RecordHasher;
+  readonly #sliced: OutcomeColumns;
+  /** What the values lie in: memory of the log that is not written again, or our own copies. */
+  readonly #sources: Uint8Array[] = [];
+  #copies: Buffer<ArrayBuffer> = Buffer.alloc(0);
+  #copied = 0;
   #length = 0;
-  #valuesLength = 0;
   #bytes = 0;
-  /** A Buffer, so that readers need not wrap each view of it. */
-  #values: Uint8Array<ArrayBuffer>;
-  #ends: Uint32Array<ArrayBuffer>;
+  /** Rows below have their payload hash. */
+  #hashed = 0;
+  #sourceAt: Uint32Array<ArrayBuffer>;
+  #froms: Uint32Array<ArrayBuffer>;
+  #tos: Uint32Array<ArrayBuffer>;
   #kinds: Uint8Array<ArrayBuffer>;
   #offsets: BigInt64Array<ArrayBuffer>;
+  /** The same memory, to be written without bigints. */
+  #offsetHalves: Uint32Array<ArrayBuffer>;
   #appendTs: Float64Array<ArrayBuffer>;
   #arrivalTs: Float64Array<ArrayBuffer>;
   #eventTs: Float64Array<ArrayBuffer>;
@@ -49,14 +89,22 @@ export class PendingRows {
   #payloadHashes: BigUint64Array<ArrayBuffer>;
 
   /** @param before the rows of the flush before, which these will be about as many as */
-  constructor(at: {readonly logEpoch: number; readonly partition: number}, codec: EventCodec, before?: PendingRows) {
-    this.#at = at;
+  constructor(
+    at: {readonly logEpoch: number; readonly partition: number},
+    {codec, hasher}: {readonly codec: EventCodec; readonly hasher: RecordHasher},
+    before?: PendingRows,
+  ) {
+    this.#at = {logEpoch: at.logEpoch, partition: at.partition};
     this.#codec = codec;
+    this.#hasher = hasher;
     const rows = Math.max(ROWS_MIN, Math.ceil((before?.length ?? 0) * HEADROOM));
-    this.#values = Buffer.allocUnsafeSlow(Math.max(BYTES_MIN, Math.ceil((before === undefined ? 0 : before.#valuesLength) * HEADROOM)));
-    this.#ends = new Uint32Array(rows);
+    this.#sliced = new OutcomeColumns(rows);
+    this.#sourceAt = new Uint32Array(rows);
+    this.#froms = new Uint32Array(rows);
+    this.#tos = new Uint32Array(rows);
     this.#kinds = new Uint8Array(rows);
     this.#offsets = new BigInt64Array(rows);
+    this.#offsetHalves = halvesOf(this.#offsets);
     this.#appendTs = new Float64Array(rows);
     this.#arrivalTs = new Float64Array(rows);
     this.#eventTs = new Float64Array(rows);
@@ -78,60 +126,84 @@ export class PendingRows {
     return this.#counts[KINDS.indexOf(kind)] ?? 0;
   }
 
-  pushFact(arrival: Arrival, event: EventColumns & {readonly kind: 'exposure' | 'outcome'; readonly payloadHash: bigint}, value: Uint8Array): void {
-    const end = this.#valuesLength + value.byteLength;
-    if (end > this.#values.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.max(end, this.#values.length * 2));
-      larger.set(this.#values);
-      this.#values = larger;
+  /** The record in memory that may be kept. */
+  keep(record: LogRecord): RawRecord {
+    if (record.raw !== undefined) return record.raw;
+    const {offset, value} = record;
+    const length = value.byteLength;
+    if (this.#copied + length > this.#copies.length) {
+      this.#copies = Buffer.allocUnsafeSlow(Math.max(BYTES_MIN, length, this.#copies.length * 2));
+      this.#copied = 0;
     }
-    this.#values.set(value, this.#valuesLength);
-    this.#valuesLength = end;
-    this.#bytes += value.byteLength;
-    this.#push(arrival, event.kind === 'exposure' ? EXPOSURE : OUTCOME, event, event.payloadHash);
+    const from = this.#copied;
+    this.#copies.set(value, from);
+    this.#copied += length;
+    return {offsetNumber: Number(offset), bytes: this.#copies, from, to: this.#copied};
   }
 
-  pushTick(arrival: Arrival, payloadHash: bigint): void {
-    this.#push(arrival, KINDS.indexOf('tick'), NO_EVENT, payloadHash);
+  /** @param taken as `keep` gave it */
+  pushFact(taken: TakenRecord, event: TakenEvent): void {
+    const row = this.#push(taken, event.kind === 'exposure' ? EXPOSURE : OUTCOME, event);
+    const {bytes, from, to} = taken.raw;
+    if (this.#sources.at(-1) !== bytes) this.#sources.push(bytes);
+    this.#sourceAt[row] = this.#sources.length - 1;
+    this.#froms[row] = from;
+    this.#tos[row] = to;
+    this.#bytes += to - from;
+    if (event.kind === 'outcome') this.#sliced.set(row, event);
+  }
+
+  pushTick(taken: TakenRecord, payloadHash: bigint): void {
+    this.#payloadHashes[this.#push(taken, KINDS.indexOf('tick'), NO_EVENT)] = payloadHash;
   }
 
   /** A range that could not be read has a row for each offset and one letter. */
-  pushDeadLetter(arrival: Arrival, payloadHash: bigint, letter: DeadLetterRow | null): void {
+  pushDeadLetter(taken: TakenRecord, payloadHash: bigint, letter: DeadLetterRow | null): void {
     if (letter !== null) {
       this.deadLetters.push(letter);
       this.#bytes += letter.value.byteLength;
     }
-    this.#push(arrival, KINDS.indexOf('dead_letter'), NO_EVENT, payloadHash);
+    this.#codes.set(this.#length, this.deadLetters.at(-1)?.code ?? '');
+    this.#payloadHashes[this.#push(taken, KINDS.indexOf('dead_letter'), NO_EVENT)] = payloadHash;
   }
 
-  get exposures(): FactRows<ExposureFact> {
-    return this.#rows(this.countOf('exposure'), () => this.#factsOf(EXPOSURE) as Iterable<ExposureFact>);
+  get exposures(): EncodedFactRows<ExposureFact> {
+    return this.#facts(EXPOSURE);
   }
 
-  get outcomes(): FactRows<OutcomeFact> {
-    return this.#rows(this.countOf('outcome'), () => this.#factsOf(OUTCOME) as Iterable<OutcomeFact>);
+  get outcomes(): EncodedFactRows<OutcomeFact> {
+    return this.#facts(OUTCOME);
   }
 
-  get arrivals(): FactRows<ArrivalRow> {
-    return this.#rows(this.#length, () => this.#arrivalRows());
+  get arrivals(): ArrivalRows {
+    return {...rowsOf(this.#length, () => this.#arrivalRows()), columns: () => [this.#columns()]};
   }
 
   /** The rows of the outcomes for which `wants` says so, judged by the columns alone. */
-  outcomeRowsWhere(wants: (eventTs: number, arrivalTs: number, idHash: bigint) => boolean): number[] {
+  outcomeRowsWhere(wants: (outcome: OutcomeNumbers) => boolean): number[] {
     const found: number[] = [];
+    const hashes = halvesOf(this.#idHashes);
+    const outcome = {eventTs: 0, arrivalTs: 0, idLow: 0, idHigh: 0};
     for (let row = 0; row < this.#length; row++) {
       if (this.#kinds[row] !== OUTCOME) continue;
-      if (wants(this.#eventTs[row] ?? 0, this.#arrivalTs[row] ?? 0, this.#idHashes[row] ?? 0n)) found.push(row);
+      outcome.eventTs = this.#eventTs[row] as number;
+      outcome.arrivalTs = this.#arrivalTs[row] as number;
+      outcome.idLow = hashes[row * 2] as number;
+      outcome.idHigh = hashes[row * 2 + 1] as number;
+      if (wants(outcome)) found.push(row);
     }
     return found;
   }
 
-  /** What slices need of the outcomes in these rows, one at a time. */
-  *outcomesAt(rows: readonly number[]): Generator<SlicedOutcome> {
+  /** What slices need of the outcomes in these rows, one after the other in one object: read each before the next comes. */
+  visitOutcomes(rows: readonly number[], take: (outcome: SlicedOutcome) => void): void {
     const {project} = this.#codec;
-    for (const row of rows) {
-      yield project === undefined ? (this.#event(row) as Outcome) : project(this.#value(row));
-    }
+    const records = {
+      eventTs: (row: number) => this.#eventTs[row] as number,
+      text: (row: number, from: number, to: number) => this.#text(row, from, to),
+      whole: (row: number) => (project === undefined ? (this.#event(row) as Outcome) : project(this.#value(row))),
+    };
+    this.#sliced.visit(rows, records, take);
   }
 
   *#factsOf(kind: number): Generator<ExposureFact | OutcomeFact> {
@@ -152,29 +224,42 @@ export class PendingRows {
   }
 
   #value(row: number): Uint8Array {
-    return this.#values.subarray(row === 0 ? 0 : this.#ends[row - 1], this.#ends[row]);
+    return (this.#sources[this.#sourceAt[row] as number] as Uint8Array).subarray(this.#froms[row], this.#tos[row]);
+  }
+
+  #text(row: number, from: number, to: number): string {
+    const {buffer, byteOffset} = this.#sources[this.#sourceAt[row] as number] as Uint8Array;
+    const start = byteOffset + (this.#froms[row] as number);
+    return Buffer.from(buffer, start + from, to - from).toString('latin1');
+  }
+
+  /** Hashes of facts' bytes are asked for by the ledger alone, so they are made when it is written. */
+  #hashPayloads(): void {
+    for (; this.#hashed < this.#length; this.#hashed++) {
+      const kind = this.#kinds[this.#hashed];
+      if (kind === EXPOSURE || kind === OUTCOME) this.#payloadHashes[this.#hashed] = this.#hasher.payload(this.#value(this.#hashed));
+    }
   }
 
   *#arrivalRows(): Generator<ArrivalRow> {
-    let letter = 0;
-    let code: DeadLetterCode | '' = '';
+    this.#hashPayloads();
     for (let row = 0; row < this.#length; row++) {
-      const {logEpoch, partition} = this.#at;
-      const offset = this.#offsets[row] ?? 0n;
-      const kind = KINDS[this.#kinds[row] ?? 0] as RowKind;
-      if (kind === 'dead_letter' && this.deadLetters[letter]?.offset === offset) code = this.deadLetters[letter++]?.code ?? '';
       yield {
-        logEpoch,
-        partition,
-        offset,
-        appendTs: this.#appendTs[row] as EpochMs,
-        arrivalTs: this.#arrivalTs[row] as EpochMs,
-        kind,
+        ...this.#arrival(row),
+        kind: KINDS[this.#kinds[row] ?? 0] as RowKind,
         idHash: this.#idHashes[row] ?? 0n,
         payloadHash: this.#payloadHashes[row] ?? 0n,
-        code: kind === 'dead_letter' ? code : '',
+        code: this.#codes.get(row) ?? '',
       };
     }
+  }
+
+  #columns(): ArrivalColumns {
+    this.#hashPayloads();
+    return {
+      ...this.#at, length: this.#length, kinds: this.#kinds, offsets: this.#offsets, appendTs: this.#appendTs, arrivalTs: this.#arrivalTs,
+      idHashes: this.#idHashes, payloadHashes: this.#payloadHashes, codes: this.#codes,
+    };
   }
 
   #arrival(row: number): Arrival {
@@ -187,31 +272,56 @@ export class PendingRows {
     };
   }
 
-  #rows<Row>(length: number, iterate: () => Iterable<Row>): FactRows<Row> {
-    return {length, [Symbol.iterator]: () => iterate()[Symbol.iterator]()};
+  #facts<Fact extends ExposureFact | OutcomeFact>(kind: number): EncodedFactRows<Fact> {
+    const rows = rowsOf(this.#counts[kind] ?? 0, () => this.#factsOf(kind) as Iterable<Fact>);
+    return this.#codec.locate === undefined ? rows : {...rows, visit: visitor => this.#visit(kind, visitor)};
   }
 
-  #push(arrival: Arrival, kind: number, {eventTs, idHash}: EventColumns, payloadHash: bigint): void {
+  #visit<Fact extends ExposureFact | OutcomeFact>(kind: number, visitor: FactVisitor<Fact>): void {
+    const cells = new EventCells();
+    const taken = {...this.#at, offsetLow: 0, offsetHigh: 0, appendTs: 0, arrivalTs: 0};
+    const offsets = new Uint32Array(this.#offsets.buffer);
+    for (let row = 0; row < this.#length; row++) {
+      if (this.#kinds[row] !== kind) continue;
+      if (this.#codec.locate?.(this.#value(row), cells) !== true) {
+        visitor.pushFact(this.#fact(row) as Fact);
+        continue;
+      }
+      taken.offsetLow = offsets[row * 2] ?? 0;
+      taken.offsetHigh = offsets[row * 2 + 1] ?? 0;
+      taken.appendTs = this.#appendTs[row] ?? 0;
+      taken.arrivalTs = this.#arrivalTs[row] ?? 0;
+      visitor.pushCells(cells, taken);
+    }
+  }
+
+  /** @returns the row it became */
+  #push({raw, appendTs, arrivalTs}: TakenRecord, kind: number, {eventTs, idHash}: RowNumbers): number {
     const row = this.#length;
     if (row === this.#kinds.length) this.#growColumns();
-    this.#ends[row] = this.#valuesLength;
+    const {offsetNumber} = raw;
+    // A number above 2^32 keeps its lower half when it is stored as one of 32 bits.
+    this.#offsetHalves[row * 2] = offsetNumber;
+    this.#offsetHalves[row * 2 + 1] = offsetNumber / 2 ** 32;
     this.#kinds[row] = kind;
-    this.#offsets[row] = arrival.offset;
-    this.#appendTs[row] = arrival.appendTs;
-    this.#arrivalTs[row] = arrival.arrivalTs;
+    this.#appendTs[row] = appendTs;
+    this.#arrivalTs[row] = arrivalTs;
     this.#eventTs[row] = eventTs;
     this.#idHashes[row] = idHash;
-    this.#payloadHashes[row] = payloadHash;
     this.#counts[kind] = (this.#counts[kind] ?? 0) + 1;
     this.#length = row + 1;
     this.#bytes += WORKER_LIMITS.rowOverheadBytes;
+    return row;
   }
 
   #growColumns(): void {
     const rows = this.#kinds.length * 2;
-    this.#ends = grown(this.#ends, rows);
+    this.#sourceAt = grown(this.#sourceAt, rows);
+    this.#froms = grown(this.#froms, rows);
+    this.#tos = grown(this.#tos, rows);
     this.#kinds = grown(this.#kinds, rows);
     this.#offsets = grown(this.#offsets, rows);
+    this.#offsetHalves = halvesOf(this.#offsets);
     this.#appendTs = grown(this.#appendTs, rows);
     this.#arrivalTs = grown(this.#arrivalTs, rows);
     this.#eventTs = grown(this.#eventTs, rows);
@@ -233,6 +343,18 @@ function exposureFact(event: Exposure, arrival: Arrival): ExposureFact {
 function outcomeFact(event: Outcome, arrival: Arrival): OutcomeFact {
   const {kind, eventId, unitId, eventTs, itemId, variantHint, measures, status, sampleRate, traceId, attributes} = event;
   return {kind, eventId, unitId, eventTs, itemId, variantHint, measures, status, sampleRate, traceId, attributes, arrival};
+}
+
+/** Of an outcome that waits, what its columns say. */
+export type OutcomeNumbers = {readonly eventTs: number; readonly arrivalTs: number; readonly idLow: number; readonly idHigh: number};
+
+/** 64-bit numbers as two of 32 bits each, the lower half first. */
+function halvesOf({buffer}: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>): Uint32Array<ArrayBuffer> {
+  return new Uint32Array(buffer);
+}
+
+function rowsOf<Row>(length: number, iterate: () => Iterable<Row>): FactRows<Row> {
+  return {length, [Symbol.iterator]: () => iterate()[Symbol.iterator]()};
 }
 
 type Column = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;

@@ -2,12 +2,13 @@ import type {ExperimentView} from '../core/experiment.ts';
 import {messageOf} from '../core/errors.ts';
 import {LIMITS} from '../core/limits.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../core/units.ts';
-import {attribute} from './attribution.ts';
+import {Attributor} from './attribution.ts';
 import {isRetryable} from './backoff.ts';
-import type {SlicedOutcome} from './event-codec.ts';
-import {ExposureCache} from './exposure-cache.ts';
+import {type CachedExposure, ExposureCache} from './exposure-cache.ts';
+import {joined} from './fact-rows.ts';
 import type {FlushPart, PartitionWork} from './partition-work.ts';
 import type {ProvisionalSlices} from './provisional-slices.ts';
+import {type SlicedOutcome, slicedOutcome} from './sliced-outcome.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
 import {WORKER_METRICS} from './worker-metrics.ts';
 import type {WorkerOptions} from './worker-options.ts';
@@ -29,15 +30,19 @@ export async function showProvisional(parts: readonly FlushPart[], context: Cont
   for (const {rows} of owned) for (const exposure of rows.exposures) cache.observe(exposure);
   const views = viewsByExperiment(context.views(stream.name));
   const fresh = owned.map(part => ({...part, fresh: freshRows(part, context)}));
-  await lookUp(outcomesOf(fresh), views, context);
+  const visitFresh: Visit = take => {
+    for (const part of fresh) part.rows.visitOutcomes(part.fresh, take);
+  };
+  await lookUp(visitFresh, views, context);
   const live = fresh.filter(({work}) => !work.isRevoked);
-  for (const part of live) addAll(part.work.slices, outcomesOf([part]), {...context, views});
+  const attributor = new Attributor(views);
+  for (const {work, rows, fresh: taken} of live) addAll(work.slices, take => rows.visitOutcomes(taken, take), {...context, views, attributor});
   // One that is rebuilt while the rows below are written keeps its changes for the next flush.
   const shown = live.filter(({work}) => work.isRebuilt);
-  const changed = shown.flatMap(({work, cursor}) => {
+  const changed = joined(shown.map(({work, cursor}) => {
     const {logEpoch, partition} = work;
     return work.slices.changed({logEpoch, partition, lastOffset: cursor.nextOffset - 1n});
-  });
+  }));
   try {
     if (changed.length > 0) await warehouse.insertProvisional(stream.name, changed);
     for (const {work} of shown) work.slices.settle();
@@ -63,12 +68,14 @@ export async function rebuildProvisional(
   const from = sliceStartOf(epochMs(openFrom(options.arrivalHigh, options) - stream.sliceMs), stream.sliceMs);
   const below = {stream: stream.name, logEpoch: work.logEpoch, partition: work.partition, belowOffset: work.startOffset};
   const views = viewsByExperiment(context.views(stream.name));
+  const attributor = new Attributor(views);
   for await (const outcomes of warehouse.openOutcomes({...below, from})) {
     if (work.isRevoked) return;
     for (let start = 0; start < outcomes.length; start += LIMITS.exposureLookupUnitsMax) {
-      const chunk = outcomes.slice(start, start + LIMITS.exposureLookupUnitsMax);
-      await lookUp(chunk, views, context);
-      addAll(aside, chunk, {...context, views});
+      const chunk = outcomes.slice(start, start + LIMITS.exposureLookupUnitsMax).map(slicedOutcome);
+      const visit: Visit = take => chunk.forEach(take);
+      await lookUp(visit, views, context);
+      addAll(aside, visit, {...context, views, attributor});
     }
   }
 }
@@ -79,10 +86,10 @@ function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context):
   const {sliceMs, latenessMs} = stream;
   let late = 0;
   let duplicates = 0;
-  const fresh = rows.outcomeRowsWhere((eventTs, arrivalTs, idHash) => {
+  const fresh = rows.outcomeRowsWhere(({eventTs, arrivalTs, idLow, idHigh}) => {
     const sliceEnd = Math.floor(eventTs / sliceMs) * sliceMs + sliceMs;
     if (arrivalTs > sliceEnd + latenessMs) late++;
-    const isDuplicate = work.hints.seen(idHash);
+    const isDuplicate = work.hints.seen(idLow, idHigh);
     if (isDuplicate) duplicates++;
     return !isDuplicate && sliceEnd >= open;
   });
@@ -91,22 +98,22 @@ function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context):
   return fresh;
 }
 
-function* outcomesOf(parts: readonly (FlushPart & {readonly fresh: readonly number[]})[]): Generator<SlicedOutcome> {
-  for (const {rows, fresh} of parts) yield* rows.outcomesAt(fresh);
-}
+/** Hands out outcomes one after the other; each holds until the next. */
+type Visit = (take: (outcome: SlicedOutcome) => void) => void;
 
 /** At most once per flush: the units that the cache does not know, up to the limit. */
 async function lookUp(
-  outcomes: Iterable<SlicedOutcome>,
+  visit: Visit,
   views: ReadonlyMap<string, ExperimentView>,
   {stream, warehouse, cache, logger}: Context,
 ): Promise<void> {
   if (!hasSplit(views)) return;
   const missing = new Set<string>();
-  for (const {unitId} of outcomes) {
-    if (missing.size >= LIMITS.exposureLookupUnitsMax) break;
+  visit(outcome => {
+    if (missing.size >= LIMITS.exposureLookupUnitsMax) return;
+    const {unitId} = outcome;
     if (cache.of(unitId) === undefined) missing.add(unitId);
-  }
+  });
   if (missing.size === 0) return;
   const unitIds = [...missing];
   try {
@@ -119,21 +126,23 @@ async function lookUp(
 
 function addAll(
   slices: ProvisionalSlices,
-  outcomes: Iterable<SlicedOutcome>,
-  {views, cache, stream, metrics}: Omit<Context, 'views'> & {readonly views: ReadonlyMap<string, ExperimentView>},
+  visit: Visit,
+  {views, attributor, cache, stream, metrics}: Omit<Context, 'views'> & {readonly views: ReadonlyMap<string, ExperimentView>; readonly attributor: Attributor},
 ): void {
   const isJoinNeeded = hasSplit(views);
   let unjoined = 0;
   let refused = 0;
-  for (const outcome of outcomes) {
-    const exposures = isJoinNeeded ? cache.of(outcome.unitId) : [];
-    const {attributions, isUnjoined} = attribute(outcome, exposures, views);
+  visit(outcome => {
+    const exposures = isJoinNeeded ? cache.of(outcome.unitId) : NO_EXPOSURES;
+    const {attributions, isUnjoined} = attributor.attribute(outcome, exposures);
     if (isUnjoined) unjoined++;
     refused += slices.add(outcome, attributions);
-  }
+  });
   if (unjoined > 0) metrics.count(WORKER_METRICS.unjoined, unjoined, {stream: stream.name});
   if (refused > 0) metrics.count(WORKER_METRICS.overflow, refused, {stream: stream.name});
 }
+
+const NO_EXPOSURES: readonly CachedExposure[] = [];
 
 /** Slices that end before this have passed their lateness in this partition. */
 function openFrom(arrivalHigh: EpochMs | null, {stream}: Pick<Context, 'stream'>): EpochMs {

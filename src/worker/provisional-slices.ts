@@ -1,41 +1,54 @@
-import {BucketCounts} from '../core/bucket-counts.ts';
 import type {ExperimentDefinition, Metric} from '../core/experiment.ts';
+import type {FactRows} from '../core/facts.ts';
 import type {ProvisionalSlice} from '../core/slices.ts';
-import {type DurationMs, type EpochMs, sliceStartOf} from '../core/units.ts';
+import type {DurationMs, EpochMs} from '../core/units.ts';
 import {type Attribution, isWithinAttribution} from './attribution.ts';
-import type {SlicedOutcome} from './event-codec.ts';
-import {type Contribution, contributionOf} from './metric-contribution.ts';
-import {ProvisionalCell} from './provisional-cell.ts';
+import {Cells} from './cells.ts';
+import {MetricPlan} from './metric-plan.ts';
+import {type ArmKey, type CellKey, type ChangedCell, ProvisionalRows, type SlicePosition} from './provisional-rows.ts';
+import type {SlicedOutcome} from './sliced-outcome.ts';
 
 /** How many keys a worker holds over all its partitions; shared by their `ProvisionalSlices`. */
 export type KeyBudget = {readonly keysMax: number; keys: number};
 
-/** One arm (experiment × phase × variant) in one slice; cells by `metric` or `metric NUL dimension NUL value`. */
-type Arm = {
-  readonly experiment: string;
-  readonly phase: number;
-  readonly variant: string;
-  readonly cells: Map<string, {readonly cell: ProvisionalCell; readonly key: CellKey}>;
-  /** The cell of each metric of `definition`, in its order: what nearly every outcome needs, without a look-up by name. */
-  definition: ExperimentDefinition | undefined;
-  byMetric: (ProvisionalCell | undefined)[];
+type KeyedCell = {readonly cell: number; readonly key: CellKey};
+
+/** One arm (experiment × phase × variant) in one slice. */
+type Arm = ArmKey & {
+  definition: ExperimentDefinition;
+  /** The cell of each metric of `definition`, in its order; NONE where nothing was counted yet. */
+  cells: number[];
+  /** Cells by dimension value, and those of metrics that an earlier definition had; by `metric` or `metric NUL dimension NUL value`. */
+  others: Map<string, KeyedCell> | undefined;
+  /** Where the list of measures that came last holds what the metrics count. */
+  names: readonly string[] | undefined;
+  plan: MetricPlan | undefined;
+  isChanged: boolean;
+  /** Another phase or variant of the same experiment. */
+  readonly next: Arm | undefined;
 };
 
-type CellKey = {readonly metric: string; readonly dimension: string; readonly dimensionValue: string};
-
 /** A slice that once turned a key away takes no new ones: half of a key's outcomes would be a wrong number. */
-type OpenSlice = {readonly arms: Map<string, Arm[]>; isFull: boolean};
+type OpenSlice = {readonly start: EpochMs; readonly arms: Map<string, Arm>; isFull: boolean; isChanged: boolean};
+
+const NONE = -1;
 
 /**
  * The open slices of one partition, cumulative: what is shown until a slice closes.
  * Floating point, from memory, possibly incomplete; closing recomputes from facts.
  *
- *     slice start ─► experiment × phase × variant ─► metric (× dimension value) ─► cell
+ *     slice ─► experiment × phase × variant ─► metric (× dimension value) ─► cell
  */
 export class ProvisionalSlices {
   readonly #sliceMs: DurationMs;
   readonly #budget: KeyBudget;
-  readonly #open = new Map<EpochMs, OpenSlice>();
+  readonly #cells = new Cells();
+  /** By slice number, start / sliceMs: a small integer where the start is a float. */
+  readonly #open = new Map<number, OpenSlice>();
+  readonly #plans = new WeakMap<ExperimentDefinition, Map<readonly string[], MetricPlan>>();
+  /** The one of before, which most outcomes belong to as well. */
+  #last: OpenSlice | undefined;
+  #lastNumber = Number.NaN;
 
   constructor(sliceMs: DurationMs, budget: KeyBudget) {
     this.#sliceMs = sliceMs;
@@ -45,29 +58,33 @@ export class ProvisionalSlices {
   /** @returns contributions turned away because the worker holds too many keys. */
   add(outcome: SlicedOutcome, attributions: readonly Attribution[]): number {
     if (attributions.length === 0) return 0;
-    const slice = this.#sliceAt(sliceStartOf(outcome.eventTs, this.#sliceMs));
+    const slice = this.#sliceAt(Math.floor(outcome.eventTs / this.#sliceMs));
     let refused = 0;
-    for (const attribution of attributions) {
-      const {definition, experiment} = attribution.view;
-      const arm = armOf(slice, experiment, attribution);
-      if (arm.definition !== definition) {
-        arm.definition = definition;
-        arm.byMetric = definition.metrics.map(() => undefined);
-      }
-      for (let index = 0; index < definition.metrics.length; index++) {
-        const metric = definition.metrics[index] as Metric;
-        if (!isWithinAttribution(attribution, metric, outcome.eventTs)) continue;
-        const contribution = contributionOf(metric, outcome);
-        if (contribution === undefined) continue;
-        let cell = arm.byMetric[index];
-        if (cell === undefined) {
-          cell = this.#cellOf(slice, arm, {metric: metric.key, dimension: '', dimensionValue: ''});
-          arm.byMetric[index] = cell;
-        }
-        if (cell === undefined) refused++;
-        else cell.add(contribution);
-        if (metric.dimensions.length > 0) refused += this.#addParts(slice, arm, {metric, contribution, outcome});
-      }
+    for (let index = 0; index < attributions.length; index++) refused += this.#addTo(slice, attributions[index] as Attribution, outcome);
+    return refused;
+  }
+
+  #addTo(slice: OpenSlice, attribution: Attribution, outcome: SlicedOutcome): number {
+    const {definition, experiment} = attribution.view;
+    const arm = armOf(slice, {experiment, phase: attribution.phase, variant: attribution.variant}, definition);
+    if (arm.definition !== definition) redefine(arm, definition);
+    if (arm.names !== outcome.measureNames || arm.plan === undefined) {
+      arm.names = outcome.measureNames;
+      arm.plan = this.#planOf(definition, outcome.measureNames);
+    }
+    const {plan, cells} = arm;
+    slice.isChanged = true;
+    arm.isChanged = true;
+    let refused = 0;
+    for (let index = 0; index < cells.length; index++) {
+      const metric = definition.metrics[index] as Metric;
+      const value = plan.value(index, outcome);
+      if (Number.isNaN(value) || !isWithinAttribution(attribution, metric, outcome.eventTs)) continue;
+      const denominator = plan.denominator(index, outcome);
+      if (cells[index] === NONE) cells[index] = this.#openCell(slice);
+      if (cells[index] === NONE) refused++;
+      else this.#cells.add(cells[index] as number, value, denominator);
+      if (metric.dimensions.length > 0) refused += this.#addParts(slice, arm, {metric, value, denominator, outcome});
     }
     return refused;
   }
@@ -76,75 +93,93 @@ export class ProvisionalSlices {
   #addParts(
     slice: OpenSlice,
     arm: Arm,
-    {metric, contribution, outcome}: {readonly metric: Metric; readonly contribution: Contribution; readonly outcome: SlicedOutcome},
+    {metric, value, denominator, outcome}: {readonly metric: Metric; readonly value: number; readonly denominator: number; readonly outcome: SlicedOutcome},
   ): number {
     let refused = 0;
+    const {attributes} = outcome;
     for (const dimension of metric.dimensions) {
-      const dimensionValue = outcome.attributes[dimension];
+      const dimensionValue = attributes[dimension];
       if (dimensionValue === undefined) continue;
-      const part = this.#cellOf(slice, arm, {metric: metric.key, dimension, dimensionValue});
-      if (part === undefined) refused++;
-      else part.add(contribution);
+      const cell = this.#otherCell(slice, arm, {metric: metric.key, dimension, dimensionValue});
+      if (cell === NONE) refused++;
+      else this.#cells.add(cell, value, denominator);
     }
     return refused;
   }
 
   /** Takes over what was rebuilt from facts beside it. `other` is not to be used afterwards. */
   absorb(other: ProvisionalSlices): void {
-    for (const [sliceStart, slice] of other.#open) {
-      const mine = this.#sliceAt(sliceStart);
+    for (const [number, slice] of other.#open) {
+      const mine = this.#sliceAt(number);
       mine.isFull ||= slice.isFull;
+      mine.isChanged = true;
       for (const arm of armsOf(slice)) {
-        const myArm = armOf(mine, arm.experiment, arm);
-        for (const [name, {cell, key}] of arm.cells) {
-          const known = myArm.cells.get(name);
-          if (known === undefined) myArm.cells.set(name, {cell, key});
-          else {
-            known.cell.merge(cell);
-            this.#budget.keys--;
-          }
-        }
+        const myArm = armOf(mine, arm, arm.definition);
+        if (myArm.definition !== arm.definition) redefine(myArm, arm.definition);
+        myArm.isChanged = true;
+        for (const {cell, key} of keyedCells(arm)) this.#absorbCell(myArm, key, {cells: other.#cells, cell});
       }
     }
     other.#open.clear();
   }
 
-  /** Copies of the slices that changed since `settle`, as of `lastOffset`. */
-  changed(at: {readonly logEpoch: number; readonly partition: number; readonly lastOffset: bigint}): ProvisionalSlice[] {
-    const {logEpoch, partition, lastOffset} = at;
-    const slices: ProvisionalSlice[] = [];
-    for (const [sliceStart, slice] of this.#open) {
-      for (const {experiment, phase, variant, cells} of armsOf(slice)) {
-        for (const {cell, key} of cells.values()) {
-          if (!cell.isChanged) continue;
-          const {metric, dimension, dimensionValue} = key;
-          const {n, sum, m2, min, max, denominatorSum} = cell;
-          const histogram = new BucketCounts(cell.histogram);
-          // Written out: spreading the keys in made this the dearest function of a worker that catches up.
-          slices.push({
-            logEpoch, partition, lastOffset, experiment, phase, variant, metric, dimension, dimensionValue, sliceStart,
-            n, sum, m2, min, max, denominatorSum, histogram,
-          });
+  /** A key that both had is one from now on. */
+  #absorbCell(arm: Arm, key: CellKey, {cells, cell}: {readonly cells: Cells; readonly cell: number}): void {
+    const index = key.dimension === '' ? arm.definition.metrics.findIndex(metric => metric.key === key.metric) : NONE;
+    const known = index === NONE ? arm.others?.get(nameOf(key))?.cell : arm.cells[index];
+    let mine = known ?? NONE;
+    if (mine === NONE) {
+      mine = this.#cells.open();
+      if (index === NONE) othersOf(arm).set(nameOf(key), {cell: mine, key});
+      else arm.cells[index] = mine;
+    } else {
+      this.#budget.keys--;
+    }
+    this.#cells.merge(mine, cells, cell);
+  }
+
+  /** Copies of the slices that changed since `settle`, as of `at.lastOffset`. */
+  changed(at: SlicePosition): FactRows<ProvisionalSlice> {
+    const changed: ChangedCell[] = [];
+    for (const slice of this.#open.values()) {
+      if (!slice.isChanged) continue;
+      for (const arm of armsOf(slice)) {
+        if (!arm.isChanged) continue;
+        for (const {cell, key} of keyedCells(arm)) {
+          if (this.#cells.isChanged(cell)) changed.push({cell, arm, key, sliceStart: slice.start});
         }
       }
     }
-    return slices;
+    return new ProvisionalRows(at, this.#cells, changed);
   }
 
   /** What `changed` gave is stored. */
   settle(): void {
     for (const slice of this.#open.values()) {
-      for (const {cells} of armsOf(slice)) for (const {cell} of cells.values()) cell.isChanged = false;
+      if (!slice.isChanged) continue;
+      slice.isChanged = false;
+      for (const arm of armsOf(slice)) {
+        if (!arm.isChanged) continue;
+        arm.isChanged = false;
+        for (const cell of cellsOf(arm)) this.#cells.settle(cell);
+      }
     }
   }
 
   /** Forgets slices that end before `end`: they are closed, or will be from facts any moment. */
   dropEndingBefore(end: EpochMs): void {
-    for (const [sliceStart, slice] of this.#open) {
-      if (sliceStart + this.#sliceMs >= end) continue;
-      for (const {cells} of armsOf(slice)) this.#budget.keys -= cells.size;
-      this.#open.delete(sliceStart);
+    for (const [number, slice] of this.#open) {
+      if (slice.start + this.#sliceMs >= end) continue;
+      for (const arm of armsOf(slice)) {
+        for (const cell of cellsOf(arm)) {
+          this.#cells.close(cell);
+          this.#budget.keys--;
+        }
+      }
+      this.#open.delete(number);
     }
+    this.#last = undefined;
+    this.#lastNumber = Number.NaN;
   }
 
   /** Gives all keys back to the budget. */
@@ -152,41 +187,104 @@ export class ProvisionalSlices {
     this.dropEndingBefore(Number.POSITIVE_INFINITY as EpochMs);
   }
 
-  #sliceAt(sliceStart: EpochMs): OpenSlice {
-    const known = this.#open.get(sliceStart);
-    if (known !== undefined) return known;
-    const slice = {arms: new Map(), isFull: false};
-    this.#open.set(sliceStart, slice);
+  #sliceAt(number: number): OpenSlice {
+    if (number === this.#lastNumber && this.#last !== undefined) return this.#last;
+    let slice = this.#open.get(number);
+    if (slice === undefined) {
+      slice = {start: (number * this.#sliceMs) as EpochMs, arms: new Map(), isFull: false, isChanged: false};
+      this.#open.set(number, slice);
+    }
+    this.#last = slice;
+    this.#lastNumber = number;
     return slice;
   }
 
-  #cellOf(slice: OpenSlice, arm: Arm, key: CellKey): ProvisionalCell | undefined {
-    const name = key.dimension === '' ? key.metric : `${key.metric}\0${key.dimension}\0${key.dimensionValue}`;
-    const known = arm.cells.get(name);
-    if (known !== undefined) return known.cell;
-    if (slice.isFull || this.#budget.keys >= this.#budget.keysMax) {
-      slice.isFull = true;
-      return undefined;
+  #planOf(definition: ExperimentDefinition, names: readonly string[]): MetricPlan {
+    let plans = this.#plans.get(definition);
+    if (plans === undefined) {
+      plans = new Map();
+      this.#plans.set(definition, plans);
     }
-    this.#budget.keys++;
-    const cell = new ProvisionalCell();
-    arm.cells.set(name, {cell, key});
+    const known = plans.get(names);
+    if (known !== undefined) return known;
+    if (plans.size >= PLANS_MAX) plans.clear();
+    const plan = new MetricPlan(definition, names);
+    plans.set(names, plan);
+    return plan;
+  }
+
+  #otherCell(slice: OpenSlice, arm: Arm, key: CellKey): number {
+    const others = othersOf(arm);
+    const name = nameOf(key);
+    const known = others.get(name);
+    if (known !== undefined) return known.cell;
+    const cell = this.#openCell(slice);
+    if (cell !== NONE) others.set(name, {cell, key});
     return cell;
   }
+
+  /** NONE when the slice takes no new key. */
+  #openCell(slice: OpenSlice): number {
+    if (slice.isFull || this.#budget.keys >= this.#budget.keysMax) {
+      slice.isFull = true;
+      return NONE;
+    }
+    this.#budget.keys++;
+    return this.#cells.open();
+  }
+}
+
+/** Lists of measure names a definition was met with: as many as there are kinds of senders. */
+const PLANS_MAX = 64;
+
+const nameOf = ({metric, dimension, dimensionValue}: CellKey): string =>
+  dimension === '' ? metric : `${metric}\0${dimension}\0${dimensionValue}`;
+
+function othersOf(arm: Arm): Map<string, KeyedCell> {
+  arm.others ??= new Map();
+  return arm.others;
 }
 
 function* armsOf(slice: OpenSlice): Generator<Arm> {
-  for (const arms of slice.arms.values()) yield* arms;
+  for (const first of slice.arms.values()) for (let arm: Arm | undefined = first; arm !== undefined; arm = arm.next) yield arm;
 }
 
-function armOf(slice: OpenSlice, experiment: string, {phase, variant}: {readonly phase: number; readonly variant: string}): Arm {
-  let arms = slice.arms.get(experiment);
-  if (arms === undefined) {
-    arms = [];
-    slice.arms.set(experiment, arms);
+function* cellsOf({cells, others}: Arm): Generator<number> {
+  for (const cell of cells) if (cell !== NONE) yield cell;
+  if (others !== undefined) for (const {cell} of others.values()) yield cell;
+}
+
+function* keyedCells({definition, cells, others}: Arm): Generator<KeyedCell> {
+  for (let index = 0; index < cells.length; index++) {
+    const cell = cells[index] as number;
+    if (cell !== NONE) yield {cell, key: totalKey(definition.metrics[index] as Metric)};
   }
-  for (const arm of arms) if (arm.phase === phase && arm.variant === variant) return arm;
-  const made: Arm = {experiment, phase, variant, cells: new Map(), definition: undefined, byMetric: []};
-  arms.push(made);
+  if (others !== undefined) yield* others.values();
+}
+
+const totalKey = ({key}: Metric): CellKey => ({metric: key, dimension: '', dimensionValue: ''});
+
+/** A new version of the experiment may count other metrics; what the old ones counted stays. */
+function redefine(arm: Arm, definition: ExperimentDefinition): void {
+  const others = othersOf(arm);
+  for (const keyed of keyedCells({...arm, others: undefined})) others.set(nameOf(keyed.key), keyed);
+  arm.definition = definition;
+  arm.names = undefined;
+  arm.cells = definition.metrics.map(metric => {
+    const cell = others.get(metric.key)?.cell ?? NONE;
+    others.delete(metric.key);
+    return cell;
+  });
+}
+
+function armOf({arms}: OpenSlice, {experiment, phase, variant}: ArmKey, definition: ExperimentDefinition): Arm {
+  const first = arms.get(experiment);
+  for (let arm = first; arm !== undefined; arm = arm.next) if (arm.phase === phase && arm.variant === variant) return arm;
+  const cells: number[] = [];
+  for (let index = 0; index < definition.metrics.length; index++) cells.push(NONE);
+  const made: Arm = {
+    experiment, phase, variant, definition, cells, others: undefined, names: undefined, plan: undefined, isChanged: false, next: first,
+  };
+  arms.set(experiment, made);
   return made;
 }

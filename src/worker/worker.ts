@@ -155,12 +155,12 @@ class Worker {
   }
 
   #assign(event: Extract<ConsumerEvent, {type: 'assigned'}>): void {
-    const {stream, codec, clock, logger} = this.#options;
+    const {stream, codec, hasher, clock, logger} = this.#options;
     this.#revoke(event.partitions.map(({partition}) => partition));
     for (const start of event.partitions) {
       const work = new PartitionWork(
         {...start, logEpoch: event.logEpoch},
-        {stream, codec, keyBudget: this.#keyBudget, now: clock.now(), shareOf: event.partitions.length},
+        {stream, codec, hasher, keyBudget: this.#keyBudget, now: clock.now(), shareOf: event.partitions.length},
       );
       this.#works.set(start.partition, work);
       this.#inBackground(this.#seed(work));

@@ -46,12 +46,25 @@ function judged(bytes: Uint8Array): unknown {
   const decoded = decodeRecord(bytes);
   if (!decoded.ok || decoded.event.kind === 'tick' || checkEvent(decoded.event, ARRIVAL) !== null) return null;
   const {kind, eventTs} = decoded.event;
-  return {kind, eventTs, id: hasher.id(decoded.event)};
+  const id = hasher.id(decoded.event);
+  if (decoded.event.kind === 'exposure') return {kind, eventTs, id};
+  const {variantHint, measures, status} = decoded.event;
+  return {kind, eventTs, id, variantHint, status, measures};
+}
+
+/** The record where others lie before and behind it, which are not to be read. */
+function among(bytes: Uint8Array): {bytes: Uint8Array; from: number; to: number} {
+  const others = Buffer.concat([Uint8Array.of(0xff, 0x02, 0x80), bytes, Uint8Array.of(0, 0x02, 0x41, 0xff)]);
+  return {bytes: others, from: 3, to: 3 + bytes.length};
 }
 
 function glanced(bytes: Uint8Array): unknown {
-  const glance = glanceAt(bytes, ARRIVAL);
-  return glance === null ? null : {kind: glance.kind, eventTs: glance.eventTs, id: hasher.idAt(glance)};
+  const glance = glanceAt(among(bytes), ARRIVAL);
+  if (glance === null) return null;
+  const {kind, eventTs, variantHint, measureNames, measureValues, status} = glance;
+  const id = hasher.idAt(glance);
+  if (kind === 'exposure') return {kind, eventTs, id};
+  return {kind, eventTs, id, variantHint, status, measures: Object.fromEntries(measureNames.map((name, index) => [name, measureValues[index]]))};
 }
 
 test('what is accepted at a glance is accepted by decoding and checking, with the same time and identity', () => {
@@ -86,7 +99,8 @@ test('ordinary events of both kinds are accepted at a glance', () => {
   const common = {eventId: makeEventId(epochMs(NOW), new Uint8Array(10)), unitId: 'user-17', eventTs: epochMs(NOW), itemId: 'q-1', sampleRate: 1, traceId: 'ab'.repeat(16), attributes: {model: 'm-2', region: 'eu'}};
   const outcome: Outcome = {kind: 'outcome', ...common, variantHint: {a: 'b'}, measures: {latency_ms: 12.5, tokens: 7, error: 0}, status: 'ok'};
   const exposure: Exposure = {kind: 'exposure', ...common, experiment: 'answer-model', variant: 'v2', phase: 1, configVersion: 3, reason: 'assigned', sessionId: null};
-  expect(glanced(encodeOutcome(outcome))).toEqual({kind: 'outcome', eventTs: NOW, id: hasher.id(outcome)});
+  const {variantHint, measures, status} = outcome;
+  expect(glanced(encodeOutcome(outcome))).toEqual({kind: 'outcome', eventTs: NOW, id: hasher.id(outcome), variantHint, measures, status});
   expect(glanced(encodeExposure(exposure))).toEqual({kind: 'exposure', eventTs: NOW, id: hasher.id(exposure)});
 });
 

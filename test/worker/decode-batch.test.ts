@@ -19,7 +19,7 @@ describe('decoding a batch', () => {
   let context: DecodeContext;
 
   const decode = (start: PartitionCursor, records: readonly LogRecord[]): DecodedBatch & {rows: PendingRows} => {
-    const rows = new PendingRows(START, context.codec);
+    const rows = new PendingRows(START, context);
     return {...decodeBatch(start, records, {...context, rows}), rows};
   };
   beforeAll(async () => {
@@ -63,7 +63,7 @@ describe('decoding a batch', () => {
 
   test('an unreadable range gives a row per offset and one dead letter for all', () => {
     const range = {firstOffset: 12n, lastOffset: 14n, timestamp: T0, reason: 'no codec'};
-    const rows = new PendingRows(START, context.codec);
+    const rows = new PendingRows(START, context);
     const {cursor, gapOffsets} = decodeUnreadable(startCursor(START, epochMs(T0 + 5)), range, rows);
     expect([...rows.arrivals].map(({offset, arrivalTs}) => [offset, arrivalTs - T0])).toEqual([[12n, 5], [13n, 5], [14n, 5]]);
     expect(rows.deadLetters).toMatchObject([{offset: 12n, lastOffset: 14n, code: 'undecodable', message: 'no codec'}]);

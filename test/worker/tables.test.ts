@@ -1,26 +1,36 @@
 import fc from 'fast-check';
 import {expect, test} from 'vitest';
-import {BucketCounts} from '../../src/core/bucket-counts.ts';
+import {BucketSpan, BucketTables} from '../../src/worker/bucket-tables.ts';
 import {DuplicateHints} from '../../src/worker/duplicate-hints.ts';
 
-test('bucket counts say what a Map would, copies stay as they were', () => {
-  const adds = fc.array(fc.tuple(fc.integer({min: -3_000, max: 3_000}), fc.integer({min: 1, max: 5})), {maxLength: 300});
+test('bucket tables say what a Map each would, whichever are opened, filled and closed in between', () => {
+  const step = fc.oneof(
+    {weight: 12, arbitrary: fc.record({to: fc.constant('add' as const), table: fc.nat({max: 5}), bucket: fc.integer({min: -3_000, max: 3_000}), count: fc.integer({min: 1, max: 5})})},
+    {weight: 1, arbitrary: fc.record({to: fc.constant('empty' as const), table: fc.nat({max: 5}), bucket: fc.constant(0), count: fc.constant(0)})},
+  );
+  const sorted = (entries: Iterable<readonly [number, number]>): (readonly [number, number])[] => [...entries].sort(([a], [b]) => a - b);
   fc.assert(
-    fc.property(adds, adds, (before, after) => {
-      const counts = new BucketCounts();
-      const map = new Map<number, number>();
-      const add = ([bucket, count]: [number, number]): void => {
-        counts.add(bucket, count);
-        map.set(bucket, (map.get(bucket) ?? 0) + count);
-      };
-      const sorted = (entries: Iterable<readonly [number, number]>): (readonly [number, number])[] => [...entries].sort(([a], [b]) => a - b);
-      for (const entry of before) add(entry);
-      const copy = new BucketCounts(counts);
-      const then = sorted(map);
-      for (const entry of after) add(entry);
-      expect(sorted(counts)).toEqual(sorted(map));
-      expect(counts.size).toBe(map.size);
-      expect(sorted(copy)).toEqual(then);
+    fc.property(fc.array(step, {maxLength: 400}), steps => {
+      const tables = new BucketTables();
+      const maps = Array.from({length: 6}, () => new Map<number, number>());
+      for (let table = 0; table < maps.length; table++) tables.open(table);
+      for (const {to, table, bucket, count} of steps) {
+        const map = maps[table] as Map<number, number>;
+        if (to === 'empty') {
+          tables.close(table);
+          tables.open(table);
+          map.clear();
+        } else {
+          tables.add(table, bucket, count);
+          map.set(bucket, (map.get(bucket) ?? 0) + count);
+        }
+      }
+      for (const [table, map] of maps.entries()) {
+        const pairs = new Int32Array(tables.size(table) * 2 + 3);
+        const span = new BucketSpan(pairs, 3, tables.copyTo(pairs, 3, table));
+        expect(sorted(span)).toEqual(sorted(map));
+        expect([span.size, tables.size(table)]).toEqual([map.size, map.size]);
+      }
     }),
   );
 });
@@ -32,7 +42,7 @@ test('duplicate hints below their limit say what a Set would, whatever the hashe
       const hints = new DuplicateHints(10_000);
       const known = new Set<bigint>();
       for (const id of hashes) {
-        expect(hints.seen(id)).toBe(known.has(id));
+        expect(hints.seen(Number(id & 0xffff_ffffn), Number(id >> 32n))).toBe(known.has(id));
         known.add(id);
       }
     }),

@@ -1,5 +1,5 @@
 import {epochMs} from '../../core/units.ts';
-import type {LogRecord} from '../event-log.ts';
+import type {LogRecord, RawRecord} from '../event-log.ts';
 
 const NO_VALUE = new Uint8Array(0);
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({});
@@ -40,49 +40,59 @@ export function readBatchHeader(batch: Buffer): BatchHeader {
 
 type RecordPlace = {
   readonly partition: number;
-  readonly offset: bigint;
+  readonly offsetNumber: number;
   readonly timestamp: LogRecord['timestamp'];
-  readonly valueStart: number;
-  /** 0 or less: no value. */
-  readonly valueBytes: number;
   readonly keyStart: number;
   readonly keyEnd: number;
-  readonly headersAt: number;
+  readonly from: number;
+  readonly to: number;
 };
 
 /**
- * A record whose key and headers are made when asked for: a worker asks for
- * neither, and making them costs more than finding the value does.
+ * A record of which nothing is made before it is asked for: a worker asks for
+ * neither key nor headers, and reads the value where it lies.
  */
-export class FetchedRecord implements LogRecord {
+export class FetchedRecord implements LogRecord, RawRecord {
   readonly partition: number;
-  readonly offset: bigint;
+  readonly offsetNumber: number;
   readonly timestamp: LogRecord['timestamp'];
-  readonly value: Uint8Array;
-  readonly #bytes: Buffer;
+  readonly bytes: Buffer;
+  readonly from: number;
+  /** The headers begin where the value ends. */
+  readonly to: number;
   readonly #keyStart: number;
   /** −1: no key. */
   readonly #keyEnd: number;
-  /** Where the count of headers stands. */
-  readonly #headersAt: number;
 
   constructor(bytes: Buffer, at: RecordPlace) {
     this.partition = at.partition;
-    this.offset = at.offset;
+    this.offsetNumber = at.offsetNumber;
     this.timestamp = at.timestamp;
-    this.value = at.valueBytes <= 0 ? NO_VALUE : bytes.subarray(at.valueStart, at.valueStart + at.valueBytes);
-    this.#bytes = bytes;
+    this.bytes = bytes;
+    this.from = at.from;
+    this.to = at.to;
     this.#keyStart = at.keyStart;
     this.#keyEnd = at.keyEnd;
-    this.#headersAt = at.headersAt;
+  }
+
+  get raw(): RawRecord {
+    return this;
+  }
+
+  get offset(): bigint {
+    return BigInt(this.offsetNumber);
+  }
+
+  get value(): Uint8Array {
+    return this.from === this.to ? NO_VALUE : this.bytes.subarray(this.from, this.to);
   }
 
   get key(): string | null {
-    return this.#keyEnd < 0 ? null : this.#bytes.toString('utf8', this.#keyStart, this.#keyEnd);
+    return this.#keyEnd < 0 ? null : this.bytes.toString('utf8', this.#keyStart, this.#keyEnd);
   }
 
   get headers(): Readonly<Record<string, string>> {
-    return this.#bytes[this.#headersAt] === 0 ? NO_HEADERS : new BatchReader(this.#bytes, this.#headersAt).headers();
+    return this.bytes[this.to] === 0 ? NO_HEADERS : new BatchReader(this.bytes, this.to).headers();
   }
 }
 
@@ -90,24 +100,26 @@ export class FetchedRecord implements LogRecord {
 export function readRecords(partition: number, header: BatchHeader, bytes: Buffer): FetchedRecord[] {
   const reader = new BatchReader(bytes, 0);
   const isLogTime = (header.attributes & LOG_APPEND_TIME) !== 0;
+  const baseOffset = Number(header.baseOffset);
+  // A log that grows by a million records a second comes there in 285 years.
+  if (!Number.isSafeInteger(Number(header.lastOffset))) throw new Error('the batch lies beyond offset 2^53');
   const records: FetchedRecord[] = [];
   for (let index = 0; index < header.records; index++) {
     const end = reader.end(reader.varint());
     // Attributes of a record are not used.
     reader.position++;
     const timestampDelta = reader.varint();
-    const offset = header.baseOffset + BigInt(reader.varint());
+    const offsetNumber = baseOffset + reader.varint();
     const timestamp = epochMs(isLogTime ? header.maxTimestamp : header.firstTimestamp + timestampDelta);
     const keyBytes = reader.varint();
     const keyStart = reader.position;
     if (keyBytes > 0) reader.position = reader.end(keyBytes);
     const keyEnd = keyBytes < 0 ? -1 : reader.position;
     const valueBytes = reader.varint();
-    const valueStart = reader.position;
-    if (valueBytes > 0) reader.position = reader.end(valueBytes);
-    if (reader.position >= end) throw new Error('a record ends in the middle of itself');
-    const headersAt = reader.position;
-    records.push(new FetchedRecord(bytes, {partition, offset, timestamp, valueStart, valueBytes, keyStart, keyEnd, headersAt}));
+    const from = reader.position;
+    const to = valueBytes > 0 ? reader.end(valueBytes) : from;
+    if (to >= end) throw new Error('a record ends in the middle of itself');
+    records.push(new FetchedRecord(bytes, {partition, offsetNumber, timestamp, keyStart, keyEnd, from, to}));
     reader.position = end;
   }
   return records;

@@ -44,7 +44,7 @@ export class MemoryFacts implements Omit<FactStore, 'tombstones'> {
     if (fault.isFailed) throw new AssayError('ASSAY_SINK_UNAVAILABLE', 'the insert was not acknowledged');
   }
 
-  async insertProvisional(stream: string, slices: readonly ProvisionalSlice[]): Promise<void> {
+  async insertProvisional(stream: string, slices: FactRows<ProvisionalSlice>): Promise<void> {
     await this.#state.called('insertProvisional');
     const {provisional} = this.#state.stream(stream);
     for (const slice of slices) {

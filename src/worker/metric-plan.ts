@@ -1,0 +1,58 @@
+import type {ExperimentDefinition, Metric} from '../core/experiment.ts';
+import type {SlicedOutcome} from './sliced-outcome.ts';
+
+/** In place of a measure's index in the outcome's list. */
+const [ABSENT, IS_SHARE, IS_SUCCESS, IS_OUTCOMES, NO_RATIO] = [-1, -2, -3, -4, -5];
+
+/**
+ * Where an outcome's list of measures holds what each metric of a definition counts
+ * (by the rules on `Metric` in core/experiment.ts): looked up by name once per list,
+ * not once per outcome.
+ */
+export class MetricPlan {
+  readonly #metrics: readonly Metric[];
+  readonly #values: readonly number[];
+  readonly #denominators: readonly number[];
+
+  constructor({metrics}: ExperimentDefinition, names: readonly string[]) {
+    this.#metrics = metrics;
+    this.#values = metrics.map(metric => valueIndex(metric, names));
+    this.#denominators = metrics.map(({aggregate, denominator}) => (aggregate === 'ratio' ? indexOf(denominator, names) : NO_RATIO));
+  }
+
+  /** What the outcome adds to the metric at `index`; NaN when it says nothing about it. Measures are finite. */
+  value(index: number, outcome: SlicedOutcome): number {
+    const value = this.#measure(this.#values[index] as number, index, outcome);
+    const denominator = this.#denominators[index] as number;
+    if (denominator === NO_RATIO || !Number.isNaN(value)) return value;
+    return Number.isNaN(this.#measure(denominator, index, outcome)) ? value : 0;
+  }
+
+  /** 0 unless the metric is a ratio. */
+  denominator(index: number, outcome: SlicedOutcome): number {
+    const at = this.#denominators[index] as number;
+    if (at === NO_RATIO) return 0;
+    const value = this.#measure(at, index, outcome);
+    return Number.isNaN(value) ? 0 : value;
+  }
+
+  #measure(at: number, index: number, {measureValues, valuesFrom, status}: SlicedOutcome): number {
+    if (at >= 0) return measureValues[valuesFrom + at] as number;
+    if (at === IS_SHARE) return this.#metrics[index]?.status.includes(status) === true ? 1 : 0;
+    if (at === IS_SUCCESS) return status === 'ok' ? 1 : 0;
+    return at === IS_OUTCOMES ? 1 : Number.NaN;
+  }
+}
+
+function valueIndex({aggregate, measure, numerator}: Metric, names: readonly string[]): number {
+  if (aggregate === 'share') return IS_SHARE;
+  return indexOf(aggregate === 'ratio' ? numerator : measure, names);
+}
+
+/** A measure of that name, or one of the two that every outcome has. */
+function indexOf(name: string, names: readonly string[]): number {
+  const index = names.indexOf(name);
+  if (index >= 0) return index;
+  if (name === 'success') return IS_SUCCESS;
+  return name === 'outcomes' ? IS_OUTCOMES : ABSENT;
+}
