@@ -104,7 +104,12 @@ function toFactBatch(stream: string, parts: readonly FlushPart[]): FactBatch {
 function joinedFacts<Fact>(parts: readonly EncodedFactRows<Fact>[]): EncodedFactRows<Fact> {
   const rows = joined(parts);
   if (parts.some(({visit}) => visit === undefined)) return rows;
-  return {...rows, visit: visitor => parts.forEach(part => part.visit?.(visitor))};
+  return {
+    ...rows,
+    visit: visitor => {
+      for (const part of parts) part.visit?.(visitor);
+    },
+  };
 }
 
 const joinedArrivals = (parts: readonly ArrivalRows[]): ArrivalRows => ({
