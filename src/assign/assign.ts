@@ -30,8 +30,8 @@ export type AssignRequest = {
 /**
  * Why a unit got its variant. All but `slot` and `override` serve the fallback:
  * not running (draft, paused, concluded), not targeted, not allocated (its slot
- * has no owner), in another experiment of the layer, an unusable unit id, an
- * experiment this process knows nothing of (yet), or an error of ours.
+ * has no owner), in another experiment of the layer, an unusable unit id, a budget
+ * that is nearly spent (then the cheaper variant it names), an experiment this process knows nothing of (yet), or an error of ours.
  */
 export type AssignCause =
   | 'slot'
@@ -41,6 +41,7 @@ export type AssignCause =
   | 'not_allocated'
   | 'not_in_layer_share'
   | 'invalid_unit'
+  | 'budget'
   | 'unknown_experiment'
   | 'error';
 

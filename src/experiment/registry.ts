@@ -201,6 +201,7 @@ export class ExperimentRegistry {
       this.#state = after;
     }
     this.#wake();
+    for (const {stream, experiment, version} of versions) this.#logger.debug('experiment version applied', {stream, experiment, version});
     if (versions.length > 0 || streams.length > 0) this.#tell({state: this.#state, versions, streams});
   }
 

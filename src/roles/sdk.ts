@@ -4,6 +4,7 @@ import {randomUUID} from 'node:crypto';
 import type {Event} from '../core/events.ts';
 import type {Rng} from '../core/rng.ts';
 import {messageOf} from '../core/errors.ts';
+import {openOtlpTracing} from '../observe/otlp-tracing.ts';
 import {LIVE_STREAM} from '../core/streams.ts';
 import {type Logger, NO_METRICS, SILENT_LOGGER} from '../core/telemetry.ts';
 import type {ExperimentRegistry} from '../experiment/registry.ts';
@@ -19,6 +20,7 @@ import type {PriceTable} from '../sdk/price-table.ts';
 import type {TraceContext} from '../sdk/propagation.ts';
 import {RegistryConfigSource} from '../sdk/registry-config-source.ts';
 import {Sender} from '../sdk/sender.ts';
+import {type Budget, SpendLedger} from '../sdk/spend-ledger.ts';
 import {Tracker} from '../sdk/tracker.ts';
 import type {Transport} from '../sdk/transport.ts';
 import type {SdkKafka} from './sdk-kafka.ts';
@@ -27,6 +29,7 @@ import {SYSTEM_CLOCK, SYSTEM_RNG} from './system.ts';
 export type {Assignment} from '../assign/assign.ts';
 export type {SdkLimits} from '../sdk/limits.ts';
 export type {ModelPrice, PriceTable} from '../sdk/price-table.ts';
+export type {Budget, Spend} from '../sdk/spend-ledger.ts';
 export type {TraceContext} from '../sdk/propagation.ts';
 export type {ObserveRequest, OutcomeRequest, Tracker, TrackerCounts, TrackRequest} from '../sdk/tracker.ts';
 
@@ -38,16 +41,20 @@ export type TrackerOptions = {
   /** A folder for events that cannot be delivered now. Without one they are dropped once the queue is full. */
   readonly spool?: string;
   readonly prices?: PriceTable;
+  /** Limits on what calls may cost; see `tracker.budget`. */
+  readonly budgets?: readonly Budget[];
   readonly attributes?: Readonly<Record<string, string>>;
   readonly fallbacks?: Readonly<Record<string, string>>;
   readonly limits?: Partial<SdkLimits>;
   readonly logger?: Logger;
+  /** An OpenTelemetry collector (OTLP over HTTP) that gets spans of observed calls and sent events; off unless given. */
+  readonly tracing?: {readonly url: string; readonly headers?: Readonly<Record<string, string>>; readonly sampleShare?: number; readonly serviceName?: string};
 };
 
 /**
  * Opens a tracker at once, whether or not anybody answers at the other end: the
  * configuration arrives later (`await tracker.ready()`), events wait meanwhile.
- * @throws TypeError when the options name no transport, or several; nothing else.
+ * @throws TypeError when the options name no transport, or several, or a wrong budget; nothing else.
  */
 export function openTracker(options: TrackerOptions): Tracker {
   const logger = options.logger ?? SILENT_LOGGER;
@@ -63,8 +70,10 @@ export function openTracker(options: TrackerOptions): Tracker {
     rng,
     monotonicMs: () => performance.now(),
     prices: options.prices ?? {},
+    spend: new SpendLedger({budgets: options.budgets ?? [], clock: SYSTEM_CLOCK, keysMax: limits.spendersRememberedMax}),
     attributes: options.attributes ?? {},
     fallbacks: options.fallbacks ?? {},
+    ...(options.tracing === undefined ? {} : {tracing: openOtlpTracing({serviceName: 'service', ...options.tracing, logger})}),
   });
   flushAtExit(tracker, sender);
   return tracker;

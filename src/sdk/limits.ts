@@ -21,6 +21,8 @@ export const SDK_LIMITS = {
   spoolBytesMax: 256 * 1024 * 1024,
   /** Remembered exposures, in two generations of this many. */
   exposuresRememberedMax: 100_000,
+  /** Units and tenants whose spending is remembered, per budget. */
+  spendersRememberedMax: 100_000,
   /** What close() may take to deliver what is queued. */
   closeMsMax: 5_000,
   /** How long the server may hold back an unchanged configuration. */

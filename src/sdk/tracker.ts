@@ -7,10 +7,12 @@ import type {Clock} from '../core/clock.ts';
 import type {Event, OutcomeStatus} from '../core/events.ts';
 import type {Rng} from '../core/rng.ts';
 import type {Logger} from '../core/telemetry.ts';
+import {hexOf, placeOf, sentSpanId, type Span, type SpanPlace, traceparentOf, type Tracing} from '../core/tracing.ts';
 import type {ConfigSource} from './config-source.ts';
 import type {SdkLimits} from './limits.ts';
 import {observeCall, type ObservedCall} from './observe-call.ts';
 import type {PriceTable} from './price-table.ts';
+import type {Spend, SpendLedger} from './spend-ledger.ts';
 import {extractHeaders, injectHeaders, type TraceContext, traceIdOf} from './propagation.ts';
 import {Remembered} from './remembered.ts';
 import {isUnitSampled, outcomeRate, Sampler} from './sampler.ts';
@@ -41,6 +43,7 @@ export type ObserveRequest = Omit<OutcomeRequest, 'status'> & {
 
 export type TrackerParts = {
   readonly sender: Sender;
+  readonly spend: SpendLedger;
   readonly config: ConfigSource;
   readonly context: AsyncLocalStorage<TraceContext>;
   readonly clock: Clock;
@@ -53,6 +56,8 @@ export type TrackerParts = {
   readonly attributes: Readonly<Record<string, string>>;
   /** experiment → variant to serve while its configuration is unknown. */
   readonly fallbacks: Readonly<Record<string, string>>;
+  /** Gets spans of calls and events in traced contexts. */
+  readonly tracing?: Tracing;
 };
 
 export type TrackerCounts = Readonly<SenderCounts> & {
@@ -102,7 +107,17 @@ export class Tracker {
       return {variant: this.#parts.fallbacks[experiment] ?? '', reason: 'fallback', cause: 'unknown_experiment', phase: 0, configVersion: 0};
     }
     const unitId = request.unitId ?? this.context().unitId ?? '';
-    return assign(version, {...request, unitId});
+    const assignment = assign(version, {...request, unitId});
+    if (this.#parts.spend.isIdle || assignment.cause !== 'slot') return assignment;
+    const spend = this.budget({unitId, ...(request.attributes === undefined ? {} : {attributes: request.attributes})});
+    const cheaper = spend?.tier === 'switch' || spend?.tier === 'block' ? spend.budget.cheaper?.[experiment] : undefined;
+    const isServed = version.definition.variants.some(({key}) => key === cheaper);
+    return cheaper === undefined || !isServed || cheaper === assignment.variant ? assignment : {...assignment, variant: cheaper, reason: 'fallback', cause: 'budget'};
+  }
+
+  /** How far a unit, or the tenant in its attributes, is into the tightest of its budgets; undefined without one. Of `block` the caller should not call at all. */
+  budget(request: Pick<TrackRequest, 'unitId' | 'attributes'> = {}): Spend | undefined {
+    return this.#parts.spend.worst(this.#spender(request));
   }
 
   /**
@@ -132,6 +147,7 @@ export class Tracker {
   /** A measured result of a unit. */
   outcome(request: OutcomeRequest): void {
     this.#guarded(() => {
+      if (request.measures !== undefined && !this.#parts.spend.isIdle) this.#parts.spend.add(this.#spender(request), request.measures);
       const unitId = request.unitId ?? this.context().unitId ?? '';
       const sampleRate = this.#admitted(unitId, this.#outcomeRate);
       if (sampleRate === undefined) return;
@@ -153,17 +169,22 @@ export class Tracker {
   observe<T>(request: ObserveRequest, call: () => PromiseLike<T> | T): Promise<T> {
     const {prices, monotonicMs} = this.#parts;
     // The stream may be read elsewhere: what is known of the request is known now.
-    const context = this.context();
+    const outer = this.context();
+    const span = this.#openSpan(outer);
+    const context = span === null ? outer : {...outer, traceparent: traceparentOf(span)};
+    const startedAt = this.#parts.clock.now();
     const onDone = ({status, measures, model}: ObservedCall): void => {
+      if (span !== null) this.#tell({...span, name: 'assay.observe', kind: 'client', startedAt, attributes: {...(model === undefined ? {} : {'gen_ai.response.model': model}), ...measuresShown(measures)}, ...(status === 'ok' ? {} : {error: status})});
       const attributes = {...request.attributes, ...(model === undefined ? {} : {model: model.slice(0, this.#parts.limits.modelCharsMax)})};
       this.#parts.context.run(context, () => this.outcome({...request, status, measures: {...measures, ...request.measures}, attributes}));
     };
-    return observeCall(call, {prices, monotonicMs, onDone, ...(request.model === undefined ? {} : {model: request.model})});
+    return observeCall(span === null ? call : () => this.#parts.context.run(context, call), {prices, monotonicMs, onDone, ...(request.model === undefined ? {} : {model: request.model})});
   }
 
   /** Runs `work` with this context around everything it calls; what the outer context says and this does not, stays. */
   run<T>(context: TraceContext, work: () => T): T {
-    return this.#parts.context.run({...this.context(), ...context}, work);
+    const inner = {...this.context(), ...context};
+    return this.#parts.context.run(this.#parts.tracing !== undefined && inner.traceparent === undefined ? {...inner, traceparent: this.#newTrace()} : inner, work);
   }
 
   context(): TraceContext {
@@ -204,6 +225,11 @@ export class Tracker {
   async close(timeoutMs = this.#parts.limits.closeMsMax): Promise<void> {
     await this.#parts.sender.close(timeoutMs);
     await this.#parts.config.close();
+    await this.#parts.tracing?.close();
+  }
+
+  #spender({unitId, attributes}: Pick<TrackRequest, 'unitId' | 'attributes'>): {unitId: string; attributes: Readonly<Record<string, string>>} {
+    return {unitId: unitId ?? this.context().unitId ?? '', attributes: {...this.#parts.attributes, ...attributes}};
   }
 
   /** The rate to send with; undefined when the unit is not in the sample. */
@@ -244,6 +270,29 @@ export class Tracker {
       return;
     }
     this.#parts.sender.offer({event, headers: injectHeaders(this.context())});
+    const parent = this.#parts.tracing === undefined ? null : placeOf(this.context().traceparent);
+    if (parent === null) return;
+    const about: Record<string, string> = event.kind === 'exposure' ? {'assay.experiment': event.experiment, 'assay.variant': event.variant} : {'assay.status': event.status};
+    this.#tell({...parent, spanId: sentSpanId(event.eventId), parentSpanId: parent.spanId, name: `assay.${event.kind}`, kind: 'producer', startedAt: now, attributes: {...about, 'assay.event_id': hexOf(event.eventId)}});
+  }
+
+  /** A place below the context's span; null outside a sampled trace or without tracing. */
+  #openSpan(context: TraceContext): (SpanPlace & {readonly parentSpanId: string}) | null {
+    const {tracing, rng} = this.#parts;
+    const parent = tracing === undefined ? null : placeOf(context.traceparent);
+    return parent === null ? null : {traceId: parent.traceId, spanId: hexOf(rng.bytes(8)), parentSpanId: parent.spanId};
+  }
+
+  /** Where no caller brought a trace, work that belongs together gets one, with a first span of its own. */
+  #newTrace(): string {
+    const {rng} = this.#parts;
+    const place = {traceId: hexOf(rng.bytes(16)), spanId: hexOf(rng.bytes(8))};
+    this.#tell({...place, parentSpanId: null, name: 'assay.run', kind: 'internal', startedAt: this.#parts.clock.now(), attributes: {}});
+    return traceparentOf(place);
+  }
+
+  #tell(span: Omit<Span, 'endedAt'>): void {
+    this.#guarded(() => this.#parts.tracing?.record({...span, endedAt: this.#parts.clock.now()}));
   }
 
   #refuse(reason: string): void {
@@ -262,6 +311,12 @@ export class Tracker {
 }
 
 /** An assignment for one of these causes is something the unit met. */
-const EXPOSING: ReadonlySet<string> = new Set(['slot', 'override', 'error']);
+const EXPOSING: ReadonlySet<string> = new Set(['slot', 'override', 'budget', 'error']);
 const NOTHING = Object.freeze({});
 const NO_CONTEXT: TraceContext = Object.freeze({});
+
+/** Numbers of a call under the names of OpenTelemetry's conventions where it has one. */
+function measuresShown(measures: Readonly<Record<string, number>>): Record<string, number> {
+  const names: Readonly<Record<string, string>> = {tokens_in: 'gen_ai.usage.input_tokens', tokens_out: 'gen_ai.usage.output_tokens'};
+  return Object.fromEntries(Object.entries(measures).map(([name, value]) => [names[name] ?? `assay.${name}`, value]));
+}

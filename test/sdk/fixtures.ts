@@ -9,6 +9,7 @@ import type {DiskSpool} from '../../src/sdk/disk-spool.ts';
 import {SDK_LIMITS, type SdkLimits} from '../../src/sdk/limits.ts';
 import type {PriceTable} from '../../src/sdk/price-table.ts';
 import {Sender} from '../../src/sdk/sender.ts';
+import {type Budget, SpendLedger} from '../../src/sdk/spend-ledger.ts';
 import {Tracker} from '../../src/sdk/tracker.ts';
 import type {QueuedEvent, SendResult, Transport} from '../../src/sdk/transport.ts';
 
@@ -61,6 +62,7 @@ export type Given = {
   readonly config?: SdkConfig;
   readonly prices?: PriceTable;
   readonly monotonicMs?: () => number;
+  readonly budgets?: readonly Budget[];
 };
 
 export function openTestTracker(given: Given = {}) {
@@ -76,6 +78,7 @@ export function openTestTracker(given: Given = {}) {
     context: new AsyncLocalStorage(),
     monotonicMs: given.monotonicMs ?? (() => performance.now()),
     prices: given.prices ?? {},
+    spend: new SpendLedger({budgets: given.budgets ?? [], clock: SYSTEM_CLOCK, keysMax: limits.spendersRememberedMax}),
     attributes: {service: 'answers'},
     fallbacks: {other: 'b'},
   });
