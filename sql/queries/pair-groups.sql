@@ -1,14 +1,9 @@
--- Follows `valued`: items by the sums of their outcomes in both arms; n = 0 where an arm has none.
-SELECT toString(control_q) AS control_q, toString(control_denominator_q) AS control_denominator_q,
-  toString(variant_q) AS variant_q, toString(variant_denominator_q) AS variant_denominator_q,
-  count() AS items, min(first_ms) AS event_from, max(last_ms) AS event_to
+-- Distinct differences in steps of the grid, as two columns in ascending order. Reading stops early beyond max_rows_to_group_by.
+SELECT groupArray(steps) AS steps, groupArray(n) AS counts
 FROM (
-  SELECT item_id,
-    sumIf(q, variant = {control:String}) AS control_q, sumIf(denominator_q, variant = {control:String}) AS control_denominator_q,
-    sumIf(q, variant = {variant:String}) AS variant_q, sumIf(denominator_q, variant = {variant:String}) AS variant_denominator_q,
-    min(event_ms) AS first_ms, max(event_ms) AS last_ms
-  FROM valued
-  WHERE item_id IS NOT NULL AND variant IN ({control:String}, {variant:String})
-  GROUP BY item_id
+  SELECT roundBankers((variant - control) * {unit:Float64}) + 0. AS steps, toFloat64(count()) AS n
+  FROM analysis_pairs
+  WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
+  GROUP BY steps
+  ORDER BY steps
 )
-GROUP BY control_q, control_denominator_q, variant_q, variant_denominator_q

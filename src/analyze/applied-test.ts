@@ -11,6 +11,8 @@ export type AppliedTest = {
   readonly variant: ArmNumbers;
   /** variant − control; known also where the test itself is not computable. */
   readonly effect: number | null;
+  /** Independent observations, where they are fewer than n: units that have several pairs each. */
+  readonly independent?: number;
   /** Of the effect, for the always-valid interval. */
   readonly error: StandardError;
 };

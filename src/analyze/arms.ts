@@ -18,13 +18,13 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, units: number)
   const [p95, p99] = quantilesOf(outcomeGroups.groups, arm.variant, [0.95, 0.99]);
   return {
     ...known,
-    min: arm.min ?? box.min,
+    min: box.min,
     p25: box.q1,
     p50: box.median,
     p75: box.q3,
     p95: p95 ?? null,
     p99: p99 ?? null,
-    max: arm.max ?? box.max,
+    max: box.max,
     whisker_low: box.lowerWhisker,
     whisker_high: box.upperWhisker,
   };

@@ -1,8 +1,8 @@
-import type {AnalysisSettings, Design} from '../core/experiment.ts';
+import {type AnalysisSettings, type Design, hasDistribution} from '../core/experiment.ts';
 import type {TestEvidence} from '../core/verdict.ts';
 import type {PairGroups} from '../warehouse/warehouse.ts';
 import type {AppliedTest} from './applied-test.ts';
-import {hasDistribution, isPairable, type MetricInputs, quantileOf, totalsOf} from './inputs.ts';
+import {isPairable, type MetricInputs, quantileOf, totalsOf} from './inputs.ts';
 import {coverageOf, pairedTest, signedRankTest} from './paired-tests.ts';
 import {rankTest} from './rank-test.ts';
 import type {ReasonCode} from './reasons.ts';

@@ -54,6 +54,31 @@ export function ratioMomentsOf(sums: RatioSums): Moments {
   return {n, mean, variance: divide(units * units * residual * up * up, (units - 1n) * d ** 4n * down * down)};
 }
 
+/** Sums over clusters g of pairs: n_g pairs that differ by S_g in sum, in steps of 10^−digits. */
+export type ClusterSums = {
+  readonly n: number;
+  readonly total: bigint;
+  /** ΣS_g², ΣS_g·n_g, Σn_g². */
+  readonly squares: bigint;
+  readonly cross: bigint;
+  readonly sizes: bigint;
+  readonly digits: number;
+};
+
+/** Σ(S_g − n_g·d̄)², over the common denominator n². */
+export function squaredClusterSums({n, total, squares, cross, sizes, digits}: ClusterSums): number {
+  const pairs = BigInt(n);
+  const sum = pairs * pairs * squares - 2n * pairs * total * cross + total * total * sizes;
+  const [up, down] = [power(Math.max(0, -digits)), power(Math.max(0, digits))];
+  return divide(sum * up * up, pairs * pairs * down * down);
+}
+
+/** Moments of n values given as sums of steps of 10^−digits; digits may be negative. */
+export function momentsOfSteps(n: number, {total, squares}: {readonly total: bigint; readonly squares: bigint}, digits: number): Moments {
+  const up = power(Math.max(0, -digits));
+  return momentsOf({n, sum: total * up, sumSquares: squares * up * up, scale: Math.max(0, digits)});
+}
+
 /** The double nearest to numerator / denominator (ties to even). */
 export function divide(numerator: bigint, denominator: bigint): number {
   assert(denominator !== 0n, 'divide by zero');

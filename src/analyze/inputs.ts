@@ -27,11 +27,6 @@ export type Distribution =
 
 export const NOT_A_DISTRIBUTION: Distribution = {status: 'not-computable', reason: 'the aggregate has no distribution of values'};
 
-/** Means and quantiles are about the values themselves; the other aggregates are about units or sums. */
-export function hasDistribution(metric: Metric): boolean {
-  return metric.aggregate === 'mean' || quantileOf(metric) !== null;
-}
-
 /** 0.5, 0.95, 0.99, or null for the other aggregates. */
 export function quantileOf({aggregate}: Metric): number | null {
   if (aggregate === 'p50') return 0.5;
@@ -65,8 +60,6 @@ const EMPTY_ARM: Omit<ArmTotals, 'variant'> = {
   unitSumSquaresQ: 0n,
   unitDenominatorSquaresQ: 0n,
   unitCrossQ: 0n,
-  min: null,
-  max: null,
   eventFrom: null,
   eventTo: null,
 };

@@ -1,20 +1,25 @@
-import type {Metric} from '../core/experiment.ts';
+import {hasDistribution, type Metric} from '../core/experiment.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups} from '../warehouse/warehouse.ts';
-import {type AnalysisInputs, type Distribution, hasDistribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf} from './inputs.ts';
+import {type AnalysisInputs, type Distribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf} from './inputs.ts';
 
 /** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
 export const DISTINCT_VALUES_MAX = 1_000_000;
 
-/** Everything the rows need, metric after metric so that one metric's values are held at a time by the warehouse. */
-export async function loadInputs(warehouse: AnalysisStore, scope: AnalysisScope): Promise<AnalysisInputs> {
-  const metrics: MetricInputs[] = [];
-  for (const metric of scope.view.definition.metrics) metrics.push(await loadMetric(warehouse, scope, metric));
-  return {
-    scope,
-    exposures: await warehouse.exposureCounts(scope),
-    offsets: await warehouse.offsetsUnder(scope.stream, scope.cut),
-    metrics,
-  };
+/** Everything the rows need: facts are read once, then asked metric after metric. */
+export async function loadInputs(warehouse: AnalysisStore, scope: AnalysisScope, options: {readonly live: boolean} = {live: false}): Promise<AnalysisInputs> {
+  await warehouse.prepare(scope, options);
+  try {
+    const metrics: MetricInputs[] = [];
+    for (const metric of scope.view.definition.metrics) metrics.push(await loadMetric(warehouse, scope, metric));
+    return {
+      scope,
+      exposures: await warehouse.exposureCounts(scope),
+      offsets: await warehouse.offsetsUnder(scope.stream, scope.cut),
+      metrics,
+    };
+  } finally {
+    await warehouse.release(scope);
+  }
 }
 
 async function loadMetric(warehouse: AnalysisStore, scope: AnalysisScope, metric: Metric): Promise<MetricInputs> {
@@ -37,9 +42,9 @@ async function loadGroups(
   {metric, per}: {readonly metric: Metric; readonly per: 'outcome' | 'unit'},
 ): Promise<Distribution> {
   if (!hasDistribution(metric)) return NOT_A_DISTRIBUTION;
-  const groups = await warehouse.valueGroups(scope, metric, per);
+  const groups = await warehouse.valueGroups(scope, metric, {per, listedMax: DISTINCT_VALUES_MAX});
   if (groups.length <= DISTINCT_VALUES_MAX) return {status: 'ok', groups};
-  return {status: 'not-computable', reason: `too many distinct values: ${groups.length}, at most ${DISTINCT_VALUES_MAX}`};
+  return {status: 'not-computable', reason: `too many distinct values: more than ${DISTINCT_VALUES_MAX}`};
 }
 
 async function loadPairs(warehouse: AnalysisStore, scope: AnalysisScope, metric: Metric): Promise<Record<string, PairGroups>> {
@@ -47,7 +52,7 @@ async function loadPairs(warehouse: AnalysisStore, scope: AnalysisScope, metric:
   if (design !== 'paired') return {};
   const pairs: Record<string, PairGroups> = {};
   for (const variant of treatmentsOf(scope.view)) {
-    pairs[variant] = await warehouse.pairGroups(scope, metric, {control, variant});
+    pairs[variant] = await warehouse.pairGroups(scope, metric, {control, variant, listedMax: DISTINCT_VALUES_MAX});
   }
   return pairs;
 }

@@ -1,29 +1,69 @@
 import type {TestEvidence} from '../core/verdict.ts';
+import {clusteredPairedT} from '../stats/clustered-paired-t.ts';
 import {pairedT} from '../stats/paired-t.ts';
 import {sum} from '../stats/sum.ts';
-import {wilcoxonSignedRank} from '../stats/wilcoxon-signed-rank.ts';
+import {wilcoxonFromRankSums, wilcoxonSignedRank, type WilcoxonSignedRankResult} from '../stats/wilcoxon-signed-rank.ts';
 import type {PairGroups} from '../warehouse/warehouse.ts';
-import {type AppliedTest, type ArmNumbers, notComputable, type StandardError} from './applied-test.ts';
+import {type AppliedTest, type ArmNumbers, notComputable, rootOf, type StandardError} from './applied-test.ts';
+import {momentsOfSteps, squaredClusterSums} from './exact-moments.ts';
 
 /** Pairs over the items that have a value in either arm; null without items. */
 export function coverageOf(pairs: PairGroups): number | null {
   return pairs.itemsEither === 0 ? null : pairs.pairs / pairs.itemsEither;
 }
 
-/** Student's t on the differences of pairs; n and means are those of the pairs. */
+/**
+ * Student's t on the differences of pairs; n and means are those of the pairs. Where units have several pairs,
+ * with a standard error clustered by unit: pairs of one unit need not be independent.
+ */
 export function pairedTest(pairs: PairGroups, {alpha, isShare}: {readonly alpha: number; readonly isShare: boolean}): AppliedTest {
-  const {mean, sd} = momentsOfDifferences(pairs);
-  const control = armOfPairs(pairs.pairs, pairs.sumControl, pairs.sumSquaresControl);
-  const variant = armOfPairs(pairs.pairs, pairs.sumVariant, pairs.sumSquaresVariant);
-  const test = pairedT(
-    {n: pairs.pairs, meanDifference: mean ?? 0, sdDifference: sd ?? 0},
-    {confidenceLevel: 1 - alpha},
-  );
+  const n = pairs.pairs;
+  const {mean, variance} = momentsOfSteps(n, pairs.difference, pairs.digits);
+  const sd = rootOf(variance);
+  const known = {control: armOfPairs(pairs, 'control'), variant: armOfPairs(pairs, 'variant'), effect: mean};
+  const test = pairedT({n, meanDifference: mean ?? 0, sdDifference: sd ?? 0}, {confidenceLevel: 1 - alpha});
   if (test.status !== 'ok') {
-    const error = isShare && sd === 0 ? paddedError(pairs.pairs, mean ?? 0) : ({status: 'not_computable', reason: test.reason} as const);
-    return {evidence: {...notComputable('paired-t', test), details: itemsOf(pairs)}, control, variant, effect: mean, error};
+    const error = isShare && sd === 0 ? paddedError(n, mean ?? 0) : ({status: 'not_computable', reason: test.reason} as const);
+    return {...known, evidence: {...notComputable('paired-t', test), details: itemsOf(pairs)}, error};
   }
-  const evidence: TestEvidence = {
+  const effectSizes = {sd_difference: test.sdDifference, cohens_dz: test.effectSize.cohensDz, hedges_gz: test.effectSize.hedgesGz};
+  if (!isClustered(pairs)) {
+    const details = {standard_error: test.standardError, ...effectSizes, ...itemsOf(pairs)};
+    const evidence = evidenceOf(pairs, test, details);
+    return {...known, evidence, effect: test.meanDifference, error: {status: 'ok', value: test.standardError, method: 'paired'}};
+  }
+  return clusteredTest(pairs, {known, effectSizes, mean: test.meanDifference, alpha});
+}
+
+type Clustered = {
+  readonly known: Pick<AppliedTest, 'control' | 'variant' | 'effect'>;
+  readonly effectSizes: Readonly<Record<string, number>>;
+  readonly mean: number;
+  readonly alpha: number;
+};
+
+function clusteredTest(pairs: PairGroups, {known, effectSizes, mean, alpha}: Clustered): AppliedTest {
+  const {clusters, pairs: n, difference, digits} = pairs;
+  const sumOfSquaredSums = squaredClusterSums({n, total: difference.total, ...clusters, digits});
+  const test = clusteredPairedT({n, clusters: clusters.count, meanDifference: mean, sumOfSquaredSums}, {confidenceLevel: 1 - alpha});
+  const details = {...effectSizes, method: 'clustered-by-unit', clusters: clusters.count, ...itemsOf(pairs)};
+  const independent = clusters.count;
+  if (test.status !== 'ok') {
+    return {...known, independent, evidence: {...notComputable('paired-t', test), details}, error: {status: 'not_computable', reason: test.reason}};
+  }
+  const evidence = evidenceOf(pairs, test, {standard_error: test.standardError, ...details});
+  return {...known, independent, evidence, error: {status: 'ok', value: test.standardError, method: 'paired-clustered'}};
+}
+
+/** Units that have several pairs each. When there is one unit only, the items are what was sampled. */
+function isClustered({clusters, pairs}: PairGroups): boolean {
+  return clusters.count > 1 && clusters.count < pairs;
+}
+
+type TOnPairs = {readonly statistic: number; readonly df: number; readonly pValue: number; readonly meanDifference: number; readonly ci: readonly [number, number]};
+
+function evidenceOf({pairs}: PairGroups, test: TOnPairs, details: Readonly<Record<string, unknown>>): TestEvidence {
+  return {
     test: 'paired-t',
     status: 'ok',
     statistic: test.statistic,
@@ -32,31 +72,42 @@ export function pairedTest(pairs: PairGroups, {alpha, isShare}: {readonly alpha:
     estimate: test.meanDifference,
     ci_low: test.ci[0],
     ci_high: test.ci[1],
-    n_control: pairs.pairs,
-    n_variant: pairs.pairs,
-    details: {
-      standard_error: test.standardError,
-      sd_difference: test.sdDifference,
-      cohens_dz: test.effectSize.cohensDz,
-      hedges_gz: test.effectSize.hedgesGz,
-      ...itemsOf(pairs),
-    },
+    n_control: pairs,
+    n_variant: pairs,
+    details,
   };
-  return {evidence, control, variant, effect: mean, error: {status: 'ok', value: test.standardError, method: 'paired'}};
 }
 
-/** Wilcoxon on the same pairs; its estimate is the Hodges–Lehmann median of Walsh averages. */
+/** Wilcoxon on the same pairs; its estimate is the Hodges–Lehmann median of Walsh averages, for as many differences as are listed. */
 export function signedRankTest(pairs: PairGroups, alpha: number): TestEvidence {
+  if (pairs.differences === null) return signedRankOfSums(pairs);
   const test = wilcoxonSignedRank({groups: pairs.differences}, {confidenceLevel: 1 - alpha});
   if (test.status !== 'ok') return {...notComputable('wilcoxon-signed-rank', test), details: itemsOf(pairs)};
+  return {...signedRankEvidence(pairs, test, tiesOf(pairs.differences)), estimate: test.hodgesLehmann, ci_low: test.ci[0], ci_high: test.ci[1]};
+}
+
+function signedRankOfSums(pairs: PairGroups): TestEvidence {
+  const {ranks} = pairs;
+  if (ranks === null) return notComputable('wilcoxon-signed-rank', 'the pairs have neither differences nor rank sums');
+  const test = wilcoxonFromRankSums({
+    zeros: pairs.ties,
+    nonZero: ranks.nonZero,
+    doubledPlus: Number(ranks.doubledPlus),
+    tieTerm: Number(ranks.tieTerm),
+  });
+  if (test.status !== 'ok') return {...notComputable('wilcoxon-signed-rank', test), details: itemsOf(pairs)};
+  const evidence = signedRankEvidence(pairs, test, {has_ties: ranks.tieTerm > 0n});
+  return {...evidence, details: {...evidence.details, estimate: 'none: too many distinct differences to take the median of their averages'}};
+}
+
+type SignedRank = Omit<WilcoxonSignedRankResult, 'hodgesLehmann' | 'ci'>;
+
+function signedRankEvidence(pairs: PairGroups, test: SignedRank, ties: Readonly<Record<string, unknown>>): TestEvidence {
   return {
     test: 'wilcoxon-signed-rank',
     status: 'ok',
     statistic: test.statistic,
     p_value: test.pValue,
-    estimate: test.hodgesLehmann,
-    ci_low: test.ci[0],
-    ci_high: test.ci[1],
     n_control: pairs.pairs,
     n_variant: pairs.pairs,
     details: {
@@ -65,34 +116,34 @@ export function signedRankTest(pairs: PairGroups, alpha: number): TestEvidence {
       continuity: test.method === 'asymptotic',
       zeros: test.zeros,
       non_zero: test.nonZero,
-      ...tiesOf(pairs),
+      ...ties,
       w_plus: test.wPlus,
       w_minus: test.wMinus,
       ...(test.z === undefined ? {} : {z: test.z}),
       rank_biserial: test.effectSize.rankBiserial,
+      // Ranks know no clusters: with several pairs a unit its p-value is too small.
+      ...(isClustered(pairs) ? {clustered: false, clusters: pairs.clusters.count} : {}),
     },
   };
 }
 
 /** Win, tie and loss of the variant, and how many items had no partner. */
-function itemsOf(pairs: PairGroups): Record<string, number> {
-  const count = (keep: (difference: number) => boolean): number =>
-    pairs.differences.reduce((all, group) => all + (keep(group.difference) ? group.count : 0), 0);
+function itemsOf({itemsControl, itemsVariant, itemsEither, pairs, wins, ties, losses}: PairGroups): Record<string, number> {
   return {
-    items_control: pairs.itemsControl,
-    items_variant: pairs.itemsVariant,
-    items_either: pairs.itemsEither,
-    dropped: pairs.itemsEither - pairs.pairs,
-    wins: count(d => d > 0),
-    ties: count(d => d === 0),
-    losses: count(d => d < 0),
+    items_control: itemsControl,
+    items_variant: itemsVariant,
+    items_either: itemsEither,
+    dropped: itemsEither - pairs,
+    wins,
+    ties,
+    losses,
   };
 }
 
 /** Non-zero differences that share their size with another. */
-function tiesOf(pairs: PairGroups): {has_ties: boolean; tied: number} {
+function tiesOf(differences: NonNullable<PairGroups['differences']>): {has_ties: boolean; tied: number} {
   const bySize = new Map<number, number>();
-  for (const {difference, count} of pairs.differences) {
+  for (const {difference, count} of differences) {
     const size = Math.abs(difference);
     if (size > 0) bySize.set(size, (bySize.get(size) ?? 0) + count);
   }
@@ -107,18 +158,8 @@ function paddedError(n: number, mean: number): StandardError {
   return {status: 'ok', value: Math.sqrt(variance / (n + 2)), method: 'padded'};
 }
 
-/** Two passes over the groups, compensated: centred before squaring. */
-function momentsOfDifferences({differences, pairs: n}: PairGroups): {mean: number | null; sd: number | null} {
-  if (n === 0) return {mean: null, sd: null};
-  const mean = sum(differences.map(group => group.difference * group.count)) / n;
-  if (n < 2) return {mean, sd: null};
-  const squares = sum(differences.map(group => group.count * (group.difference - mean) ** 2));
-  return {mean, sd: Math.sqrt(squares / (n - 1))};
-}
-
-/** The pairs' own values: for display only, so plain sums will do. */
-function armOfPairs(n: number, total: number, squares: number): ArmNumbers {
-  if (n === 0) return {n, mean: null, sd: null};
-  const mean = total / n;
-  return {n, mean, sd: n < 2 ? null : Math.sqrt(Math.max(0, (squares - total * mean) / (n - 1)))};
+/** The pairs' own values, for display. */
+function armOfPairs(pairs: PairGroups, arm: 'control' | 'variant'): ArmNumbers {
+  const {n, mean, variance} = momentsOfSteps(pairs.pairs, pairs[arm], pairs.digits);
+  return {n, mean, sd: rootOf(variance)};
 }

@@ -12,7 +12,7 @@ export type SequentialSettings = {
 export type Sequential = {
   readonly interval: AlwaysValidInterval;
   readonly pValue: number | null;
-  /** What min_n is compared with: pairs, or the smaller arm. */
+  /** What min_n is compared with: pairs (units, when they have several each), or the smaller arm. */
   readonly nSmaller: number;
   /** What the sequence counts: pairs, or units of both arms. */
   readonly n: number;
@@ -27,7 +27,7 @@ export type Sequential = {
  */
 export function sequentialOf(test: AppliedTest, settings: SequentialSettings): Sequential {
   const isPaired = test.evidence.test === 'paired-t';
-  const nSmaller = Math.min(test.control.n, test.variant.n);
+  const nSmaller = test.independent ?? Math.min(test.control.n, test.variant.n);
   const n = isPaired ? nSmaller : test.control.n + test.variant.n;
   const {error, effect} = test;
   const without = {pValue: null, nSmaller, n, standardError: null, method: null};

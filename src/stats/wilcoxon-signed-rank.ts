@@ -91,6 +91,44 @@ export function wilcoxonSignedRank(
   });
 }
 
+/** What a large signed-rank test comes down to where differences are too many to list. */
+export interface SignedRankSums {
+  readonly zeros: number;
+  readonly nonZero: number;
+  /** Twice the rank sum of positive differences, so that mid-ranks are whole. */
+  readonly doubledPlus: number;
+  /** Σ(t³ − t) over groups of equal distance from zero. */
+  readonly tieTerm: number;
+}
+
+/**
+ * The same test from rank sums: normal approximation with corrections for ties and continuity, zeros dropped.
+ * Rank sums do not know the differences, so there is no Hodges–Lehmann estimate.
+ */
+export function wilcoxonFromRankSums(sums: SignedRankSums): Outcome<Omit<WilcoxonSignedRankResult, 'hodgesLehmann' | 'ci'>> {
+  return attempt(() => {
+    const {zeros, nonZero: n, tieTerm} = sums;
+    if (n === 0) refuse('all_zero', `all ${zeros} differences are zero: nothing can be ranked; report that the arms agree`);
+    const all = (n * (n + 1)) / 2;
+    const wPlus = sums.doubledPlus / 2;
+    const centred = wPlus - all / 2;
+    const variance = (n * (n + 1) * (2 * n + 1)) / 24 - tieTerm / 48;
+    const z = (centred - continuityCorrection(centred, 'two-sided')) / Math.sqrt(variance);
+    return {
+      n: n + zeros,
+      nonZero: n,
+      zeros,
+      method: 'asymptotic' as const,
+      statistic: wPlus,
+      wPlus,
+      wMinus: all - wPlus,
+      z,
+      pValue: normalPValue(z, 'two-sided'),
+      effectSize: {rankBiserial: (2 * wPlus - all) / all},
+    };
+  });
+}
+
 function rankSums(groups: SignedGroups, zeroMethod: ZeroMethod): RankSums {
   const {zeros} = groups;
   const offset = zeroMethod === 'wilcox' ? 0 : zeros;

@@ -19,12 +19,21 @@ export interface AnalysisStore {
   /** Per variant: exact sums over units (split) for one metric, and the data range. */
   armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]>;
   /**
+   * Reads, deduplicates and attributes the facts of a scope once for all its metrics; the questions below then
+   * answer from that. Without it each question does so for itself. `live` keeps what was made for the next look at
+   * the same phase, which then costs what is new (the same answers: it is the same facts).
+   */
+  prepare(scope: AnalysisScope, options?: {readonly live: boolean}): Promise<void>;
+  /** What prepare made is no longer needed. */
+  release(scope: AnalysisScope): Promise<void>;
+  /**
    * Distinct values with their counts per variant, ascending: the tie groups of Mann–Whitney,
    * quantiles and box plots. `per: outcome` takes each outcome's value, `per: unit` each unit's mean.
+   * At most `listedMax` + 1, which says that there are more.
    */
-  valueGroups(scope: AnalysisScope, metric: Metric, per: 'outcome' | 'unit'): Promise<ValueGroup[]>;
+  valueGroups(scope: AnalysisScope, metric: Metric, of: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]>;
   /** Paired by item: averages within (item, variant) first, then groups the differences. */
-  pairGroups(scope: AnalysisScope, metric: Metric, arms: {readonly control: string; readonly variant: string}): Promise<PairGroups>;
+  pairGroups(scope: AnalysisScope, metric: Metric, of: {readonly control: string; readonly variant: string; readonly listedMax: number}): Promise<PairGroups>;
   /** Covered offsets per partition under the cut. */
   offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']>;
   /** Names of measures seen with the experiment's outcomes (drafts, `analyze` without metrics). */
@@ -63,14 +72,12 @@ export type ArmTotals = {
   readonly unitsWithOutcome: number;
   readonly outcomes: number;
   readonly sumQ: bigint;
-  /** Σ over outcomes of q². */
+  /** Σ over outcomes of q²; of metrics with a distribution of values and shares, otherwise 0. */
   readonly sumSquaresQ: bigint;
   readonly denominatorQ: bigint;
   readonly unitSumSquaresQ: bigint;
   readonly unitDenominatorSquaresQ: bigint;
   readonly unitCrossQ: bigint;
-  readonly min: number | null;
-  readonly max: number | null;
   readonly eventFrom: EpochMs | null;
   readonly eventTo: EpochMs | null;
 };
@@ -78,22 +85,29 @@ export type ArmTotals = {
 /** `counts` by variant key. */
 export type ValueGroup = {readonly value: number; readonly counts: Readonly<Record<string, number>>};
 
+/**
+ * The pairs of one treatment. Differences variant − control and both sides are whole steps of the decimal
+ * grid of cases/stats: 10^−digits, digits = 15 − ceil(log10 M), M = the largest |value| of the pairs.
+ */
 export type PairGroups = {
   /** Items with a value in both arms. */
   readonly pairs: number;
   readonly itemsControl: number;
   readonly itemsVariant: number;
   readonly itemsEither: number;
-  /** Sum of the pairs' control and variant values (item averages). */
-  readonly sumControl: number;
-  readonly sumVariant: number;
-  readonly sumSquaresControl: number;
-  readonly sumSquaresVariant: number;
-  /**
-   * Differences variant − control on the decimal grid (cases/stats: 10^(ceil(log10 M) − 15),
-   * M = the largest |value| of the pairs), ascending, with counts.
-   */
-  readonly differences: readonly {readonly difference: number; readonly count: number}[];
-  readonly eventFrom: EpochMs | null;
-  readonly eventTo: EpochMs | null;
+  readonly wins: number;
+  readonly ties: number;
+  readonly losses: number;
+  readonly digits: number;
+  readonly difference: StepSums;
+  readonly control: StepSums;
+  readonly variant: StepSums;
+  /** Distinct differences, ascending, with counts; null when there are too many to list. */
+  readonly differences: readonly {readonly difference: number; readonly count: number}[] | null;
+  /** In their place then: twice the rank sum of positive differences, and Σ(t³ − t) over groups of equal size. */
+  readonly ranks: {readonly nonZero: number; readonly doubledPlus: bigint; readonly tieTerm: bigint} | null;
+  /** Units that the pairs belong to (an item with outcomes of several is one by itself); over them: Σ(Σd)², Σ(Σd)·n and Σn². */
+  readonly clusters: {readonly count: number; readonly squares: bigint; readonly cross: bigint; readonly sizes: bigint};
 };
+
+export type StepSums = {readonly total: bigint; readonly squares: bigint};

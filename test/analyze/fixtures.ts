@@ -124,8 +124,6 @@ function fromUnits(variant: string, units: readonly (readonly (readonly [number,
     unitSumSquaresQ: unitSquares,
     unitDenominatorSquaresQ: unitDenominators,
     unitCrossQ: cross,
-    min: all.length === 0 ? null : all.reduce((x, y) => Math.min(x, y)),
-    max: all.length === 0 ? null : all.reduce((x, y) => Math.max(x, y)),
     eventFrom: all.length === 0 ? null : START,
     eventTo: all.length === 0 ? null : epochMs(START + 60_000),
   };
@@ -146,40 +144,43 @@ export function makeGroups(arms: Readonly<Record<string, readonly number[]>>): V
 /** Item → value, null where the score is missing. Plain loops, as a reference. */
 export function makePairs(control: ReadonlyMap<string, number | null>, variant: ReadonlyMap<string, number | null>): PairGroups {
   const scored = (arm: ReadonlyMap<string, number | null>, item: string): number | null => arm.get(item) ?? null;
-  let [pairs, itemsControl, itemsVariant, itemsEither, sumControl, sumVariant, squaresControl, squaresVariant, largest] = new Array(9).fill(0) as [number, number, number, number, number, number, number, number, number];
-  const raw: number[] = [];
+  const [controls, variants]: [number[], number[]] = [[], []];
+  let [itemsControl, itemsVariant, itemsEither] = [0, 0, 0];
   for (const item of new Set([...control.keys(), ...variant.keys()])) {
     const [c, v] = [scored(control, item), scored(variant, item)];
     if (c !== null) itemsControl++;
     if (v !== null) itemsVariant++;
     itemsEither++;
     if (c === null || v === null) continue;
-    pairs++;
-    sumControl += c;
-    sumVariant += v;
-    squaresControl += c * c;
-    squaresVariant += v * v;
-    largest = Math.max(largest, Math.abs(c), Math.abs(v));
-    raw.push(v - c);
+    controls.push(c);
+    variants.push(v);
   }
+  const pairs = controls.length;
+  const largest = [...controls, ...variants].reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   const grid = decimalGrid(largest);
+  const differences = variants.map((v, i) => v - (controls[i] ?? 0));
+  const steps = differences.map(grid.toSteps);
   const counts = new Map<number, number>();
-  for (const d of raw) {
-    const rounded = grid.toValue(grid.toSteps(d));
-    counts.set(rounded, (counts.get(rounded) ?? 0) + 1);
-  }
+  for (const step of steps) counts.set(step, (counts.get(step) ?? 0) + 1);
+  const sums = (values: readonly number[]) => ({
+    total: values.reduce((sum, value) => sum + BigInt(grid.toSteps(value)), 0n),
+    squares: values.reduce((sum, value) => sum + BigInt(grid.toSteps(value)) ** 2n, 0n),
+  });
   return {
     pairs,
     itemsControl,
     itemsVariant,
     itemsEither,
-    sumControl,
-    sumVariant,
-    sumSquaresControl: squaresControl,
-    sumSquaresVariant: squaresVariant,
-    differences: [...counts].sort(([a], [b]) => a - b).map(([difference, count]) => ({difference, count})),
-    eventFrom: START,
-    eventTo: epochMs(START + 60_000),
+    wins: steps.filter(step => step > 0).length,
+    ties: steps.filter(step => step === 0).length,
+    losses: steps.filter(step => step < 0).length,
+    digits: largest === 0 ? 0 : -Math.round(Math.log10(grid.toValue(1))),
+    difference: sums(differences),
+    control: sums(controls),
+    variant: sums(variants),
+    differences: [...counts].sort(([a], [b]) => a - b).map(([step, count]) => ({difference: grid.toValue(step), count})),
+    ranks: null,
+    clusters: {count: pairs, squares: 0n, cross: 0n, sizes: BigInt(pairs)},
   };
 }
 

@@ -28,7 +28,9 @@ class FactList {
   async armTotals(scope: AnalysisScope) {
     return ['a', 'b'].map(key => makeTotals(key, this.#arm(scope, key).map(fact => [fact.value])));
   }
-  async valueGroups(scope: AnalysisScope, _metric: unknown, per: string) {
+  async prepare() {}
+  async release() {}
+  async valueGroups(scope: AnalysisScope, _metric: unknown, {per}: {per: string}) {
     this.asked.push(per);
     return makeGroups({a: this.#arm(scope, 'a').map(fact => fact.value), b: this.#arm(scope, 'b').map(fact => fact.value)});
   }
@@ -103,7 +105,7 @@ describe('analysis over the port', () => {
     warehouse.valueGroups = async () => groups;
     const view = makeView({metrics: [makeMetric({aggregate: 'p95'})]});
     const [row] = await analyzeExperiment({warehouse, clock: CLOCK, versions: VERSIONS, stream: 'live', view, cut: CUT});
-    expect(row?.tests[0]).toMatchObject({status: 'not-computable', reason: `too many distinct values: ${DISTINCT_VALUES_MAX + 1}, at most ${DISTINCT_VALUES_MAX}`});
+    expect(row?.tests[0]).toMatchObject({status: 'not-computable', reason: `too many distinct values: more than ${DISTINCT_VALUES_MAX}`});
   });
 });
 

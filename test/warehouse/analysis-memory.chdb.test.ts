@@ -1,5 +1,5 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
-import type {Metric} from '../../src/core/experiment.ts';
+import {hasDistribution, type Metric} from '../../src/core/experiment.ts';
 import {epochMs} from '../../src/core/units.ts';
 import {openMemoryWarehouse} from '../../src/warehouse/memory/memory-warehouse.ts';
 import type {AnalysisScope, Warehouse} from '../../src/warehouse/warehouse.ts';
@@ -20,8 +20,8 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
   test.each([11, 12, 13])('random history %i', async seed => {
     const stream = testStream(`a${seed}`);
     const history = randomHistory(stream, seed);
-    const split = viewOf({stream: stream.name, experiment: 'x', phaseStarts: [T0 - 1_000, T0 + 40_000]});
-    const paired = viewOf({stream: stream.name, experiment: 'p', design: 'paired', phaseStarts: [T0 - 1_000, T0 + 70_000]});
+    const split = viewOf({stream: stream.name, experiment: 'x', metrics: [VALUE, ...METRICS], phaseStarts: [T0 - 1_000, T0 + 40_000]});
+    const paired = viewOf({stream: stream.name, experiment: 'p', design: 'paired', metrics: [VALUE, ...METRICS], phaseStarts: [T0 - 1_000, T0 + 70_000]});
     const memory: Warehouse = openMemoryWarehouse();
     for (const warehouse of [memory, harness.warehouse]) {
       await warehouse.mirrorStream(stream);
@@ -55,15 +55,21 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
   });
 });
 
-async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisScope): Promise<void> {
-  expect(await memory.exposureCounts(scope)).toEqual(await sql.exposureCounts(scope));
-  for (const one of [VALUE, ...METRICS]) {
-    expect(await sql.armTotals(scope, one)).toEqual((await memory.armTotals(scope, one)).map(arm => ({...arm, min: plusZero(arm.min), max: plusZero(arm.max)})));
-  }
-  expect(await sql.valueGroups(scope, VALUE, 'outcome')).toEqual(await memory.valueGroups(scope, VALUE, 'outcome'));
-  for (const one of [VALUE, ...METRICS]) expect(await sql.valueGroups(scope, one, 'unit')).toEqual(await memory.valueGroups(scope, one, 'unit'));
-  const arms = {control: 'v1', variant: 'v2'};
-  for (const one of [VALUE, ...METRICS]) expect(await sql.pairGroups(scope, one, arms)).toEqual(await memory.pairGroups(scope, one, arms));
-}
+const LISTED_MAX = 1_000;
 
-const plusZero = (value: number | null): number | null => (value === null ? null : value + 0);
+async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisScope): Promise<void> {
+  await sql.prepare(scope);
+  expect(await memory.exposureCounts(scope)).toEqual(await sql.exposureCounts(scope));
+  const {metrics} = scope.view.definition;
+  for (const one of metrics) expect(await sql.armTotals(scope, one)).toEqual(await memory.armTotals(scope, one));
+  const outcomes = {per: 'outcome', listedMax: LISTED_MAX} as const;
+  const units = {per: 'unit', listedMax: LISTED_MAX} as const;
+  for (const one of metrics.filter(hasDistribution)) expect(await sql.valueGroups(scope, one, outcomes)).toEqual(await memory.valueGroups(scope, one, outcomes));
+  for (const one of metrics) expect(await sql.valueGroups(scope, one, units)).toEqual(await memory.valueGroups(scope, one, units));
+  // Listed, and as rank sums.
+  for (const listedMax of scope.view.definition.design === 'paired' ? [LISTED_MAX, 2] : []) {
+    const of = {control: 'v1', variant: 'v2', listedMax};
+    for (const one of metrics) expect(await sql.pairGroups(scope, one, of)).toEqual(await memory.pairGroups(scope, one, of));
+  }
+  await sql.release(scope);
+}

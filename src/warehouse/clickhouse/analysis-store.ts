@@ -1,20 +1,64 @@
-import type {Metric} from '../../core/experiment.ts';
+import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../warehouse.ts';
 import {explainMetric} from './analysis-explain.ts';
-import {analysisSql, metricParams, scopeParams} from './analysis-scope.ts';
+import {quantised} from './analysis-columns.ts';
+import {scopeParams} from './analysis-scope.ts';
+import {AnalysisWorkspaces, isSplit, paramsOf, type Workspace} from './analysis-workspaces.ts';
 import type {SqlConnection, SqlParams} from './connection.ts';
-import {type ItemSums, pairGroupsOf, unitGroupsOf, type UnitSums} from '../exact-groups.ts';
+import {unitGroupsOf, type UnitSums} from '../exact-groups.ts';
+import {PairStore} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
 import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
 
-/** Reads what a verdict needs of one experiment × phase under one cut; counts and integers in SQL, divisions here. */
+/** A running one is made anew now and then, so that what was added to it in small steps does not pile up. */
+const STEPS_MAX = 2_000;
+
+type Asked = {readonly workspace: Workspace; readonly metric: number};
+
+/**
+ * Reads what a verdict needs of one experiment × phase under one cut; counts and
+ * integers in SQL, divisions here. Questions are answered from a workspace
+ * (analysis-workspaces.ts): the one `prepare` made, or one for the question alone.
+ */
 export class ClickHouseAnalysisStore implements AnalysisStore {
   readonly #connection: SqlConnection;
+  readonly #workspaces: AnalysisWorkspaces;
+  readonly #pairs: PairStore;
+  readonly #prepared = new Map<AnalysisScope, Workspace>();
+  /** Of running experiments, by stream and experiment. */
+  readonly #live = new Map<string, Workspace>();
 
   constructor(connection: SqlConnection) {
     this.#connection = connection;
+    this.#workspaces = new AnalysisWorkspaces(connection);
+    this.#pairs = new PairStore(connection);
+  }
+
+  async prepare(scope: AnalysisScope, {live} = {live: false}): Promise<void> {
+    const {metrics} = scope.view.definition;
+    if (!live || !isSplit(scope)) {
+      this.#prepared.set(scope, await this.#workspaces.build(scope, metrics));
+      return;
+    }
+    const name = JSON.stringify([scope.stream, scope.view.experiment]);
+    const known = this.#live.get(name);
+    // Forgotten here first: a step that failed half-way leaves nothing that may be used.
+    this.#live.delete(name);
+    const isSame = known !== undefined && known.step < STEPS_MAX && contentOf(known.scope) === contentOf(scope);
+    const extended = isSame ? await this.#extend(known, scope) : null;
+    if (extended === null && known !== undefined) await this.#workspaces.drop(known);
+    const workspace = extended ?? (await this.#workspaces.build(scope, metrics));
+    this.#live.set(name, workspace);
+    this.#prepared.set(scope, workspace);
+  }
+
+  async release(scope: AnalysisScope): Promise<void> {
+    const workspace = this.#prepared.get(scope);
+    this.#prepared.delete(scope);
+    if (workspace === undefined || [...this.#live.values()].includes(workspace)) return;
+    await this.#workspaces.drop(workspace);
   }
 
   async newestPhase(scope: Omit<AnalysisScope, 'phase'>): Promise<number | null> {
@@ -23,47 +67,61 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return row?.phase ?? null;
   }
 
-  async exposureCounts(scope: AnalysisScope): Promise<ExposureCounts> {
-    type Arm = {arm: string; units: string; without_outcome: string | number; due?: string; due_without_outcome?: string; grace?: string};
-    const params = scopeParams(scope, null);
-    const design = scope.view.definition.design;
-    const arms = await this.#select<Arm>(analysisSql(scope, `exposure-counts-${design}`), params);
-    const named = arms.filter(({arm}) => arm !== '');
-    return {
-      units: Object.fromEntries(named.map(({arm, units}) => [arm, Number(units)])),
-      crossoverUnits: Number(arms.find(({arm}) => arm === '')?.units ?? 0),
-      overrideUnits: await this.#count(loadQuery('override-units'), params),
-      withoutOutcome: Object.fromEntries(named.map(({arm, without_outcome}) => [arm, Number(without_outcome)])),
-      ...(design === 'split' ? {due: dueOf(named), firstSeen: await this.#firstSeen(scope, params)} : {}),
-      outcomesLate: await this.#count(analysisSql(scope, 'outcomes-late'), params),
-      outcomesUnattributed: await this.#count(loadQuery('outcomes-unattributed'), params),
-    };
+  exposureCounts(scope: AnalysisScope): Promise<ExposureCounts> {
+    return this.#ask(scope, null, async ({workspace}) => {
+      type Arm = {arm: string; units: string; without_outcome: string | number; due?: string; due_without_outcome?: string; grace?: string};
+      const params = paramsOf(workspace);
+      const arms = await this.#select<Arm>(loadQuery(isSplit(scope) ? 'analysis-unit-counts' : 'analysis-item-counts'), params);
+      const named = arms.filter(({arm}) => arm !== '');
+      return {
+        units: Object.fromEntries(named.map(({arm, units}) => [arm, Number(units)])),
+        crossoverUnits: Number(arms.find(({arm}) => arm === '')?.units ?? 0),
+        overrideUnits: await this.#count(loadQuery('override-units'), params),
+        withoutOutcome: Object.fromEntries(named.map(({arm, without_outcome}) => [arm, Number(without_outcome)])),
+        ...(isSplit(scope) ? {due: dueOf(named), firstSeen: await this.#firstSeen(params)} : {}),
+        outcomesLate: await this.#count('SELECT sum(outcomes_late) AS n FROM analysis_totals FINAL WHERE workspace = {workspace:String}', params),
+        outcomesUnattributed: await this.#unattributed(params),
+      };
+    });
   }
 
-  async armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]> {
-    const rows = await this.#select<ArmRow>(analysisSql(scope, 'arm-totals'), metricParams(scope, metric));
-    return rows.map(toArmTotals);
+  armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]> {
+    return this.#ask(scope, metric, async ({workspace, metric: index}) => {
+      const params = {...paramsOf(workspace), metric: index};
+      const rows = await this.#select<ArmRow>(loadQuery('analysis-arms'), params);
+      const own = rows.filter(row => Number(row.metric) === index + 1);
+      const units = isSplit(scope) ? await this.#units(params) : new Map(own.map(row => [row.variant, Number(row.units_with_outcome)]));
+      const squares = await this.#squares(metric, params, own);
+      return [...units.keys()].sort().map(variant => {
+        const row = own.find(arm => arm.variant === variant);
+        return toArmTotals({variant, units: units.get(variant) ?? 0, squares: squares.get(variant) ?? 0n}, row);
+      });
+    });
   }
 
-  async valueGroups(scope: AnalysisScope, metric: Metric, per: 'outcome' | 'unit'): Promise<ValueGroup[]> {
-    const params = metricParams(scope, metric);
-    if (per === 'unit') {
-      type Row = {variant: string; sum_q: string; denominator_q: string; units: string};
-      const rows = await this.#select<Row>(analysisSql(scope, 'value-groups-per-unit'), params);
-      return unitGroupsOf(rows.map(toUnitSums), metric);
-    }
-    type Row = {point: number; variants: readonly string[]; counts: readonly string[]};
-    const rows = await this.#select<Row>(analysisSql(scope, 'value-groups-per-outcome'), params);
-    return rows.map(({point, variants, counts}) => ({value: point, counts: countsOf(variants, counts)}));
+  valueGroups(scope: AnalysisScope, metric: Metric, {per, listedMax}: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]> {
+    return this.#ask(scope, metric, async ({workspace, metric: index}) => {
+      const params = {...paramsOf(workspace), metric: index, limit: listedMax + 1};
+      if (per === 'unit') {
+        type Row = {variant: string; sum_q: string; denominator_q: string; units: string};
+        const rows = await this.#select<Row>(loadQuery('analysis-units-list'), params);
+        return unitGroupsOf(rows.map(toUnitSums), metric);
+      }
+      type Row = {point: number; variants: readonly string[]; counts: readonly string[]};
+      const rows = await this.#select<Row>(loadQuery('analysis-values-list'), params);
+      return rows.map(({point, variants, counts}) => ({value: point, counts: countsOf(variants, counts)}));
+    });
   }
 
-  async pairGroups(
+  pairGroups(
     scope: AnalysisScope,
     metric: Metric,
-    arms: {readonly control: string; readonly variant: string},
+    {control, variant, listedMax}: {readonly control: string; readonly variant: string; readonly listedMax: number},
   ): Promise<PairGroups> {
-    const rows = await this.#select<PairRow>(analysisSql(scope, 'pair-groups'), {...metricParams(scope, metric), ...arms});
-    return pairGroupsOf(rows.map(toItemSums), metric);
+    return this.#ask(scope, metric, async ({workspace, metric: index}) => {
+      await this.#workspaces.insertPairs(workspace, index, {control, variant});
+      return this.#pairs.pairGroups({workspace: workspace.id, metric: index, variant}, listedMax);
+    });
   }
 
   async offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']> {
@@ -81,8 +139,52 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return explainMetric(scope, metric);
   }
 
-  async #firstSeen(scope: AnalysisScope, params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
-    const rows = await this.#select<{until: string; arm: string; units: string}>(analysisSql(scope, 'exposure-looks-split'), params);
+  /** Answers from the prepared workspace, or from one of its own. */
+  async #ask<Answer>(scope: AnalysisScope, metric: Metric | null, answer: (asked: Asked) => Promise<Answer>): Promise<Answer> {
+    const prepared = this.#prepared.get(scope);
+    const index = metric === null ? 0 : (prepared?.metrics.indexOf(metric) ?? -1);
+    if (prepared !== undefined && index >= 0) return answer({workspace: prepared, metric: index});
+    const workspace = await this.#workspaces.build(scope, metric === null ? [] : [metric]);
+    try {
+      return await answer({workspace, metric: 0});
+    } finally {
+      await this.#workspaces.drop(workspace);
+    }
+  }
+
+  async #extend(known: Workspace, scope: AnalysisScope): Promise<Workspace | null> {
+    try {
+      return await this.#workspaces.extend(known, scope);
+    } catch (error) {
+      await this.#workspaces.drop(known).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  async #units(params: SqlParams): Promise<Map<string, number>> {
+    const sql = 'SELECT variant, count() AS units FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover GROUP BY variant';
+    const rows = await this.#select<{variant: string; units: string}>(sql, params);
+    return new Map(rows.map(({variant, units}) => [variant, Number(units)]));
+  }
+
+  /** Σq² of the outcomes; a share's are 0 and 1. */
+  async #squares(metric: Metric, params: SqlParams, arms: readonly ArmRow[]): Promise<Map<string, bigint>> {
+    const one = 10n ** BigInt(metric.scale);
+    if (metric.aggregate === 'share') return new Map(arms.map(arm => [arm.variant, BigInt(arm.sum_q) * one]));
+    if (!hasDistribution(metric)) return new Map();
+    const sql = loadQuery('analysis-spread').replace('/* q */', () => quantised('value', 10 ** metric.scale));
+    const rows = await this.#select<{variant: string; sum_squares_q: string}>(sql, params);
+    return new Map(rows.map(row => [row.variant, BigInt(row.sum_squares_q)]));
+  }
+
+  /** By a join of two columns where no experiment of the stream is paired or in a later phase, and nobody was forgotten. */
+  async #unattributed(params: SqlParams): Promise<number> {
+    const [row] = await this.#select<{is_plain: number}>(loadQuery('stream-is-plain'), params);
+    return this.#count(loadQuery(row?.is_plain === 1 ? 'outcomes-unattributed-one-phase' : 'outcomes-unattributed'), params);
+  }
+
+  async #firstSeen(params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
+    const rows = await this.#select<{until: string; arm: string; units: string}>(loadQuery('analysis-unit-looks'), params);
     const looks = new Map<number, Record<string, number>>();
     for (const {until, arm, units} of rows) looks.set(Number(until), {...looks.get(Number(until)), [arm]: Number(units)});
     return [...looks].map(([until, units]) => ({until: epochMs(until), units}));
@@ -110,39 +212,40 @@ function dueOf(arms: readonly DueRow[]): NonNullable<ExposureCounts['due']> {
 
 type ArmRow = {
   readonly variant: string;
-  readonly units: string;
+  /** From 1. */
+  readonly metric: number;
   readonly units_with_outcome: string;
   readonly outcomes: string;
   readonly sum_q: string;
-  readonly sum_squares_q: string;
   readonly denominator_q: string;
   readonly unit_sum_squares_q: string;
   readonly unit_denominator_squares_q: string;
   readonly unit_cross_q: string;
-  readonly min: number;
-  readonly max: number;
   readonly event_from: string;
   readonly event_to: string;
 };
 
-function toArmTotals(row: ArmRow): ArmTotals {
-  const isEmpty = Number(row.outcomes) === 0;
+function toArmTotals({variant, units, squares}: {readonly variant: string; readonly units: number; readonly squares: bigint}, row: ArmRow | undefined): ArmTotals {
   return {
-    variant: row.variant,
-    units: Number(row.units),
-    unitsWithOutcome: Number(row.units_with_outcome),
-    outcomes: Number(row.outcomes),
-    sumQ: BigInt(row.sum_q),
-    sumSquaresQ: BigInt(row.sum_squares_q),
-    denominatorQ: BigInt(row.denominator_q),
-    unitSumSquaresQ: BigInt(row.unit_sum_squares_q),
-    unitDenominatorSquaresQ: BigInt(row.unit_denominator_squares_q),
-    unitCrossQ: BigInt(row.unit_cross_q),
-    min: isEmpty ? null : row.min,
-    max: isEmpty ? null : row.max,
-    eventFrom: isEmpty ? null : epochMs(Number(row.event_from)),
-    eventTo: isEmpty ? null : epochMs(Number(row.event_to)),
+    variant,
+    units,
+    unitsWithOutcome: Number(row?.units_with_outcome ?? 0),
+    outcomes: Number(row?.outcomes ?? 0),
+    sumQ: BigInt(row?.sum_q ?? 0),
+    sumSquaresQ: squares,
+    denominatorQ: BigInt(row?.denominator_q ?? 0),
+    unitSumSquaresQ: BigInt(row?.unit_sum_squares_q ?? 0),
+    unitDenominatorSquaresQ: BigInt(row?.unit_denominator_squares_q ?? 0),
+    unitCrossQ: BigInt(row?.unit_cross_q ?? 0),
+    eventFrom: row === undefined ? null : epochMs(Number(row.event_from)),
+    eventTo: row === undefined ? null : epochMs(Number(row.event_to)),
   };
+}
+
+/** What a workspace holds besides its cut: with the same of it, a later cut is a continuation. */
+function contentOf({stream, view, phase}: AnalysisScope): string {
+  const {design, variants, metrics} = view.definition;
+  return JSON.stringify([stream, view.experiment, phase, design, variants.map(({key}) => key), metrics, view.phases]);
 }
 
 /** An arm appears more than once when different ratios have one quotient. */
@@ -157,22 +260,4 @@ const toUnitSums = (row: {variant: string; sum_q: string; denominator_q: string;
   sumQ: BigInt(row.sum_q),
   denominatorQ: BigInt(row.denominator_q),
   units: Number(row.units),
-});
-
-type PairRow = {
-  readonly control_q: string;
-  readonly control_denominator_q: string;
-  readonly variant_q: string;
-  readonly variant_denominator_q: string;
-  readonly items: string;
-  readonly event_from: string;
-  readonly event_to: string;
-};
-
-const toItemSums = (row: PairRow): ItemSums => ({
-  control: {sumQ: BigInt(row.control_q), denominatorQ: BigInt(row.control_denominator_q)},
-  variant: {sumQ: BigInt(row.variant_q), denominatorQ: BigInt(row.variant_denominator_q)},
-  items: Number(row.items),
-  eventFrom: epochMs(Number(row.event_from)),
-  eventTo: epochMs(Number(row.event_to)),
 });

@@ -1,5 +1,5 @@
 import {quantise} from '../../core/exact.ts';
-import type {Metric} from '../../core/experiment.ts';
+import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import {unitGroupsOf} from '../exact-groups.ts';
@@ -56,7 +56,12 @@ export class MemoryAnalysis implements AnalysisStore {
     });
   }
 
-  async valueGroups(scope: AnalysisScope, metric: Metric, per: 'outcome' | 'unit'): Promise<ValueGroup[]> {
+  /** Facts are in memory already. */
+  async prepare(): Promise<void> {}
+
+  async release(): Promise<void> {}
+
+  async valueGroups(scope: AnalysisScope, metric: Metric, {per}: {readonly per: 'outcome' | 'unit'}): Promise<ValueGroup[]> {
     const values = new ScopedFacts(this.#state, scope).values(metric, scope.phase);
     const groups = new Map<number, Record<string, number>>();
     if (per === 'unit') return unitGroupsOf(unitSumsOf(values, metric), metric);
@@ -71,9 +76,9 @@ export class MemoryAnalysis implements AnalysisStore {
   async pairGroups(
     scope: AnalysisScope,
     metric: Metric,
-    arms: {readonly control: string; readonly variant: string},
+    of: {readonly control: string; readonly variant: string; readonly listedMax: number},
   ): Promise<PairGroups> {
-    return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), {...arms, metric});
+    return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), {...of, metric});
   }
 
   async offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']> {
@@ -193,19 +198,16 @@ function totalsOf(values: readonly ScopedValue[], metric: Metric): Omit<ArmTotal
   }
   const total = (of: (unit: {sum: bigint; denominator: bigint}) => bigint): bigint =>
     [...units.values()].reduce((sum, unit) => sum + of(unit), 0n);
-  const numbers = values.map(({value}) => value);
   const times = values.map(({outcome}) => outcome.eventTs);
   return {
     unitsWithOutcome: units.size,
     outcomes: values.length,
     sumQ: total(({sum}) => sum),
-    sumSquaresQ,
+    sumSquaresQ: hasDistribution(metric) || metric.aggregate === 'share' ? sumSquaresQ : 0n,
     denominatorQ: total(({denominator}) => denominator),
     unitSumSquaresQ: total(({sum}) => sum * sum),
     unitDenominatorSquaresQ: total(({denominator}) => denominator * denominator),
     unitCrossQ: total(({sum, denominator}) => sum * denominator),
-    min: numbers.length === 0 ? null : numbers.reduce((a, b) => Math.min(a, b)),
-    max: numbers.length === 0 ? null : numbers.reduce((a, b) => Math.max(a, b)),
     eventFrom: times.length === 0 ? null : epochMs(times.reduce<number>((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)),
     eventTo: times.length === 0 ? null : epochMs(times.reduce<number>((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)),
   };

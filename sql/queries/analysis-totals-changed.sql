@@ -1,0 +1,25 @@
+-- New rows of units: what a unit had with what is new; or, when its exposures changed, what it has now alone.
+INSERT INTO analysis_totals (workspace, key, variant, outcomes, outcomes_late, seen_ms, n, sum_q, denominator_q, from_ms, to_ms, step)
+SELECT {workspace:String}, key, variant, sum(outcomes), sum(outcomes_late), min(seen_ms),
+  sumForEach(n), sumForEach(sum_q), sumForEach(denominator_q), minForEach(from_ms), maxForEach(to_ms), {step:UInt32}
+FROM (
+  SELECT key, variant, count() AS outcomes, countIf(is_late) AS outcomes_late, min(event_ms) AS seen_ms,
+    /* totals */
+  FROM analysis_values
+  WHERE workspace = {workspace:String} AND sign = 1
+  GROUP BY key, variant
+  UNION ALL
+  SELECT key, variant, outcomes, outcomes_late, seen_ms, n, sum_q, denominator_q, from_ms, to_ms
+  FROM analysis_totals FINAL
+  WHERE workspace = {workspace:String}
+    AND key IN (SELECT key FROM analysis_values WHERE workspace = {workspace:String} AND sign = 1)
+    AND key NOT IN (SELECT key FROM analysis_units WHERE workspace = {changed:String})
+  UNION ALL
+  SELECT key, variant, toUInt64(0), toUInt64(0), 9000000000000000,
+    arrayMap(x -> toUInt64(0), n), arrayMap(x -> toInt128(0), n), arrayMap(x -> toInt128(0), n),
+    arrayMap(x -> 9000000000000000, n), arrayMap(x -> toInt64(-1), n)
+  FROM analysis_totals FINAL
+  WHERE workspace = {workspace:String}
+    AND key IN (SELECT key FROM analysis_units WHERE workspace = {changed:String})
+)
+GROUP BY key, variant

@@ -1,0 +1,22 @@
+-- Exposed units per arm, crossovers under '', and those whose outcome is due:
+-- 99 of 100 units that have one had it within the grace.
+WITH seen AS (
+  SELECT key, min(seen_ms) AS seen_ms
+  FROM analysis_totals FINAL
+  WHERE workspace = {workspace:String} AND outcomes > 0
+  GROUP BY key
+)
+SELECT arm, count() AS units, countIf(NOT has_outcome) AS without_outcome,
+  countIf(is_due) AS due, countIf(is_due AND NOT has_outcome) AS due_without_outcome, any(grace_ms) AS grace
+FROM (
+  SELECT arm, has_outcome, grace_ms, first_ms <= {cut_ms:Int64} - grace_ms AS is_due
+  FROM (
+    SELECT if(is_crossover, '', variant) AS arm, seen_ms > 0 AS has_outcome, first_ms,
+      quantileExactIf(0.99)(seen_ms - first_ms, seen_ms > 0) OVER () AS grace_ms
+    FROM analysis_units FINAL
+    LEFT JOIN seen USING (key)
+    WHERE workspace = {workspace:String}
+  )
+)
+GROUP BY arm
+ORDER BY arm

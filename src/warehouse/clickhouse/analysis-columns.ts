@@ -1,0 +1,85 @@
+import type {Metric} from '../../core/experiment.ts';
+import {metricKind, valueMeasure} from './metric-plan.ts';
+import {literal, quoteString} from './sql-text.ts';
+
+/**
+ * The expressions that say what an outcome contributes to each metric of an
+ * analysis, as slices-recompute.sql and `Metric` have it. Written out one by one:
+ * a lambda over a list of metrics costs several times as much per outcome.
+ */
+export type MetricColumns = {
+  /** Bit i: the outcome has a value for metric i. */
+  readonly present: string;
+  readonly values: string;
+  readonly denominators: string;
+};
+
+/** More than an experiment has by far: they are bits of one integer. */
+export const METRICS_MAX = 64;
+
+/** @param ends by metric: outcomes of the phase count before it, in ms; 0 for ever */
+export function metricColumns(metrics: readonly Metric[], ends: readonly number[]): MetricColumns {
+  const isRatio = metrics.some(metric => metricKind(metric) === 2);
+  return {
+    present: metrics.length === 0 ? 'toUInt64(0)' : metrics.map((metric, i) => `bitShiftLeft(toUInt64(${presentOf(metric, ends[i] ?? 0)}), ${i})`).join(' + '),
+    values: list(metrics.map(contributionOf)),
+    denominators: isRatio ? list(metrics.map(metric => (metricKind(metric) === 2 ? orZero(read(metric.denominator)) : '0.'))) : 'CAST([], \'Array(Float64)\')',
+  };
+}
+
+/** Sums of one row per unit over `analysis_values`, one element per metric. */
+export function totalColumns(metrics: readonly Metric[]): string {
+  const each = (column: (metric: Metric, has: string, i: number) => string): string =>
+    metrics.map((metric, i) => column(metric, `bitTest(present, ${i})`, i)).join(', ');
+  const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
+  return [
+    `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
+    `CAST([${each((metric, has, i) => `sumIf(${q('value', metric, i)}, ${has})`)}], 'Array(Int128)') AS sum_q`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf(${q('denominator', metric, i)}, ${has})` : `toInt128(countIf(${has}))`))}], 'Array(Int128)') AS denominator_q`,
+    `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
+    `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,
+  ].join(',\n  ');
+}
+
+/** Later than any event. */
+export const NEVER_MS = 9_000_000_000_000_000;
+
+/**
+ * round(x · multiplier) as an integer. A double holds every integer up to 2^53
+ * exactly, and beyond 2^63 it goes in two parts.
+ */
+export function quantised(value: string, multiplier: number): string {
+  const whole = `roundBankers(${value} * ${literal(multiplier)})`;
+  const high = `trunc(${whole} / ${TWO_TO_60})`;
+  return `toInt128(toInt64(${high})) * ${TWO_TO_60_INTEGER} + toInt64(${whole} - ${high} * ${TWO_TO_60})`;
+}
+
+const TWO_TO_60 = '1152921504606846976.';
+const TWO_TO_60_INTEGER = '1152921504606846976';
+
+const list = (columns: readonly string[]): string => `CAST([${columns.join(', ')}], 'Array(Float64)')`;
+
+function presentOf(metric: Metric, end: number): string {
+  const inTime = end === 0 ? [] : [`event_ms < ${end}`];
+  const kind = metricKind(metric);
+  if (kind === 1) return inTime[0] ?? '1';
+  const names = kind === 2 ? [metric.numerator, metric.denominator] : [metric.measure];
+  const has = names.some(name => EVERY_OUTCOME[name] !== undefined) ? [] : [`(${names.map(name => `NOT isNaN(${read(name)})`).join(' OR ')})`];
+  return [...has, ...inTime].join(' AND ') || '1';
+}
+
+function contributionOf(metric: Metric): string {
+  if (metricKind(metric) === 1) return `toFloat64(status IN (${metric.status.map(quoteString).join(', ')}))`;
+  // Adding 0 turns −0 into 0.
+  return `${orZero(read(valueMeasure(metric)))} + 0.`;
+}
+
+/** Measures that every outcome has, unless it carries one of that name itself. */
+const EVERY_OUTCOME: Readonly<Record<string, string>> = {success: "toFloat64(status = 'ok')", outcomes: '1.'};
+
+function read(measure: string): string {
+  const name = quoteString(measure);
+  return `if(has(names, ${name}), numbers[indexOf(names, ${name})], ${EVERY_OUTCOME[measure] ?? 'nan'})`;
+}
+
+const orZero = (value: string): string => `if(isNaN(${value}), 0., ${value})`;
