@@ -48,9 +48,11 @@ export async function analyzeAndStore(
   }
   await registry.caughtUp();
   const view = requireView(platform, stream, experiment);
+  const startedAt = clock.now();
   const analysed = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, ...(audit === undefined ? {} : {audit})});
   const verdicts = await addWindowsAround(analysed, {warehouse, stream, history: historyOf(registry.snapshot(), stream.name, experiment)});
   await warehouse.insertVerdicts(verdicts);
+  await platform.factTraces?.analysed({stream, experiment, verdicts, cut, startedAt});
   return verdicts;
 }
 

@@ -45,6 +45,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     random: bytes => Buffer.from(rng.bytes(bytes)).toString('base64url'),
     keys, audit, logger, clock, door, registry, warehouse, metrics,
     stream: named => defaultStream(platform, named),
+    ...(platform.tracing === undefined ? {} : {tracing: platform.tracing}),
     pipeline: stream => pipelineState(platform, stream),
     redeliver: id => outbox.redeliver(id),
     unready: async () => {

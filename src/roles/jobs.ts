@@ -13,6 +13,8 @@ import type {Platform} from './platform.ts';
 
 /** A guard must have acted within seconds, so it looks more often than anything else. */
 const GUARD_EVERY_MS = 250;
+/** Spans of facts may be a little late; reading them should cost little. */
+const TRACES_EVERY_MS = 2_000;
 /** Steps are held for minutes, and verdicts, which they need, come as often as the analysis. */
 const CANARY_EVERY_MS = 1_000;
 /** Reads facts, under the limits of an analyst's statement. */
@@ -62,6 +64,7 @@ export class Jobs {
       this.#loop('guards', GUARD_EVERY_MS, stop.signal, stream => this.#act(stream, runBreakers)),
       this.#loop('drift', DRIFT_EVERY_MS, stop.signal, stream => this.#act(stream, runDriftGuards)),
       this.#loop('canaries', CANARY_EVERY_MS, stop.signal, stream => this.#act(stream, runCanaries)),
+      ...this.#tracedLoops(stop.signal),
       this.#notifications.run(stop.signal),
     ];
     try {
@@ -77,6 +80,13 @@ export class Jobs {
   async analyseNow(stream: Stream): Promise<Verdict[]> {
     await this.#audit(stream);
     return this.#analyse(stream);
+  }
+
+  /** Nothing to do while tracing is off. */
+  #tracedLoops(signal: AbortSignal): Promise<void>[] {
+    const {factTraces} = this.#platform;
+    if (factTraces === undefined) return [];
+    return [this.#loop('traces', TRACES_EVERY_MS, signal, async stream => factTraces.look(stream, await newestCut(this.#platform, stream)))];
   }
 
   async #loop(name: string, everyMs: number, signal: AbortSignal, work: (stream: Stream) => Promise<unknown>): Promise<void> {

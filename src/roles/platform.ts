@@ -4,6 +4,7 @@ import type {Clock} from '../core/clock.ts';
 import type {Rng} from '../core/rng.ts';
 import {CONTROL_TOPIC, DEAD_LETTERS_TOPIC} from '../core/streams.ts';
 import type {Logger} from '../core/telemetry.ts';
+import type {Tracing} from '../core/tracing.ts';
 import type {Verdict} from '../core/verdict.ts';
 import {ExperimentRegistry} from '../experiment/registry.ts';
 import {watchAppends} from '../log/append-watch.ts';
@@ -14,7 +15,9 @@ import type {SqlExecutor} from '../warehouse/sql-executor.ts';
 import type {Warehouse} from '../warehouse/warehouse.ts';
 import {registryClosingConfig} from './closing-config.ts';
 import {type TopicCodec, topicCodecs} from './codecs.ts';
+import {FactTraces} from './fact-traces.ts';
 import {SYSTEM_CLOCK, SYSTEM_RNG} from './system.ts';
+import {openTracing} from './wire-tracing.ts';
 import {VERSION} from './version.ts';
 import {openLog} from './wire-log.ts';
 import {openWarehouse} from './wire-warehouse.ts';
@@ -38,6 +41,9 @@ export type Platform = {
   readonly codecOf: (topic: string) => Promise<TopicCodec>;
   /** Part of every verdict's evidence. */
   readonly versions: Verdict['versions'];
+  /** Where spans go; absent when tracing is off. */
+  readonly tracing?: Tracing;
+  readonly factTraces?: FactTraces;
   close(): Promise<void>;
 };
 
@@ -53,6 +59,8 @@ export async function openPlatform(config: Config, {role}: {readonly role: strin
     opened.length = 0;
   };
   try {
+    const tracing = openTracing(config, {role, logger});
+    if (tracing !== null) opened.push(tracing);
     const {log, refusal: appendRefusal} = watchAppends(await openLog(config, ports), SYSTEM_CLOCK);
     opened.push(log);
     await createControlTopics(log);
@@ -62,7 +70,8 @@ export async function openPlatform(config: Config, {role}: {readonly role: strin
     const registry = await ExperimentRegistry.open({log, clock: SYSTEM_CLOCK, logger});
     opened.push(registry);
     const versions = {assay: VERSION, node: process.version, engine: await warehouse.engineVersion()};
-    return {config, ...ports, log, appendRefusal, warehouse, executor, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, close: closeAll};
+    const traced = tracing === null ? {} : {tracing, factTraces: new FactTraces({...ports, warehouse}, tracing)};
+    return {config, ...ports, log, appendRefusal, warehouse, executor, registry, closing: registryClosingConfig(registry), codecOf: topicCodecs(config), versions, ...traced, close: closeAll};
   } catch (error) {
     await closeAll();
     throw error;

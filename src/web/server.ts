@@ -3,6 +3,8 @@ import type {AddressInfo} from 'node:net';
 import cors from '@fastify/cors';
 import {type FastifyInstance, type FastifyReply, type FastifyRequest, fastify} from 'fastify';
 import {AssayError, messageOf} from '../core/errors.ts';
+import {placeOf, type Tracing} from '../core/tracing.ts';
+import {epochMs} from '../core/units.ts';
 import {runWithTrace} from '../observe/trace-context.ts';
 import type {KeyRing} from './access/key-file.ts';
 import {Gatekeeper} from './access/gatekeeper.ts';
@@ -35,6 +37,8 @@ export type ServerOptions = Omit<Backend, 'live'> & {
   readonly requestsPerSecond: number;
   /** By then headers and body must have come. */
   readonly requestMsMax?: number;
+  /** Gets a span of each request that carries a sampled `traceparent`. */
+  readonly tracing?: Tracing;
   /** Shown in the API's description. */
   readonly version: string;
 };
@@ -153,6 +157,7 @@ function addRoute(app: FastifyInstance, route: Route, {options, gatekeeper}: Wir
       (request as Admitted).caller = gatekeeper.admit(request, route.permission);
     },
     onResponse: async (request, reply) => {
+      traceRequest(options, {route, request, reply});
       if (route.isAudited === true || reply.statusCode === 401 || reply.statusCode === 403) writeAudit(options, {route, request, reply});
     },
     handler: async (request, reply) => {
@@ -194,6 +199,24 @@ function sendAnswer(reply: FastifyReply, {status = 200, headers = {}, type = 'ap
   if (body === null) return reply.send();
   reply.type(type);
   return reply.send(typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body));
+}
+
+function traceRequest({tracing, clock, random}: ServerOptions, {route, request, reply}: {readonly route: Route; readonly request: FastifyRequest; readonly reply: FastifyReply}): void {
+  const {traceparent} = request.headers;
+  const parent = tracing === undefined || typeof traceparent !== 'string' ? null : placeOf(traceparent);
+  if (parent === null) return;
+  const endedAt = clock.now();
+  tracing?.record({
+    traceId: parent.traceId,
+    spanId: Buffer.from(random(8), 'base64url').toString('hex'),
+    parentSpanId: parent.spanId,
+    name: `${route.method} ${route.path}`,
+    kind: 'server',
+    startedAt: epochMs(Math.floor(endedAt - reply.elapsedTime)),
+    endedAt,
+    attributes: {'http.request.method': route.method, 'http.route': route.path, 'http.response.status_code': reply.statusCode},
+    ...(reply.statusCode >= 500 ? {error: `answered ${reply.statusCode}`} : {}),
+  });
 }
 
 function writeAudit({audit, clock}: ServerOptions, {route, request, reply}: {readonly route: Route; readonly request: Admitted; readonly reply: FastifyReply}): void {
