@@ -37,7 +37,7 @@ export function parseItem(value: unknown): EvaluationItem {
     const given = fields[name];
     if (typeof given === 'string') return given;
     if (name === 'item' && typeof given === 'number') return String(given);
-    throw new TypeError(`${name} is ${given === undefined ? 'missing' : `a ${typeof given}`}; it must be text`);
+    throw new TypeError(`${name} is ${given === undefined ? 'missing' : kindOf(given)}; it must be text`);
   };
   const vectors = ['embedding_reference', 'embedding_a', 'embedding_b'].map(name => vectorOf(name, fields[name]));
   const [reference, a, b] = vectors;
@@ -45,6 +45,8 @@ export function parseItem(value: unknown): EvaluationItem {
   if (!hasAll && vectors.some(vector => vector !== undefined)) throw new TypeError('has some embeddings; give embedding_reference, embedding_a and embedding_b, or none');
   return {item: text('item'), reference: text('reference'), candidateA: text('candidate_a'), candidateB: text('candidate_b'), embeddings: hasAll ? {reference, a, b} : null};
 }
+
+const kindOf = (value: unknown): string => (value === null ? 'null' : Array.isArray(value) ? 'a list' : typeof value === 'object' ? 'an object' : `a ${typeof value}`);
 
 function vectorOf(name: string, value: unknown): number[] | undefined {
   if (value === undefined || value === null) return undefined;

@@ -1,3 +1,5 @@
+import {l as rouge} from 'js-rouge';
+
 /**
  * Measures of a candidate text against a reference, each from 0 to 1. Words are
  * runs of letters and digits in lower case; of scripts written without spaces each
@@ -5,7 +7,7 @@
  *
  * BLEU: Papineni et al. 2002, up to 4-grams, smoothed by adding one to the n-grams
  * above unigrams (Lin and Och 2004), so that one short sentence has a score.
- * ROUGE-L: Lin 2004, F1 of the longest common subsequence.
+ * ROUGE-L: Lin 2004, F1 of the longest common subsequence, by js-rouge.
  * METEOR: Banerjee and Lavie 2005 with exact matches alone (no stems, no synonyms).
  */
 const WORD = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]|[\p{L}\p{N}\p{M}]+/gu;
@@ -62,22 +64,10 @@ function gramsOf(words: readonly string[], size: number): Map<string, number> {
 }
 
 export function rougeL(candidate: readonly string[], reference: readonly string[]): number {
-  const common = longestCommonSubsequence(candidate, reference);
-  if (common === 0) return 0;
-  const [precision, recall] = [common / candidate.length, common / reference.length];
-  return (2 * precision * recall) / (precision + recall);
-}
-
-function longestCommonSubsequence(a: readonly string[], b: readonly string[]): number {
-  let row = new Uint32Array(b.length + 1);
-  for (const word of a) {
-    const next = new Uint32Array(b.length + 1);
-    for (let j = 1; j <= b.length; j += 1) {
-      next[j] = word === b[j - 1] ? (row[j - 1] ?? 0) + 1 : Math.max(row[j] ?? 0, next[j - 1] ?? 0);
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+  if (candidate.length === 0 || reference.length === 0) return 0;
+  // Our words, and each text as one sentence; the library has both by name, so the tokenizer tells them apart.
+  const words: Readonly<Record<string, readonly string[]>> = {candidate, reference};
+  return rouge('candidate', 'reference', {segmenter: text => [text], tokenizer: name => [...(words[name] ?? [])]});
 }
 
 /** Recall weighs nine times as much as precision; words out of order cost up to half. */
