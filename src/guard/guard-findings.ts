@@ -33,11 +33,17 @@ export function findingOf(question: GuardQuestion, rows: readonly GuardWindow[])
   return judge({...rule, above: dynamicAbove(guard, earlierValues(rule, mine, question.at))}, mine, question.at);
 }
 
+/** The rule whose alert an action of this guard is. */
+export const ruleNameOf = ({experiment}: ExperimentView, {metric, kind}: Guard, index: number): string => `guard:${experiment}:${metric === '' ? kind : metric}:${index}`;
+
+/** Guards that no alert rule stands for: their alert begins when they act, and ends when they give the weight back. */
+export const alertsOfActions = (view: ExperimentView): string[] =>
+  view.definition.guards.flatMap((guard, index) => (guard.kind === undefined ? [] : [ruleNameOf(view, guard, index)]));
+
 export function ruleOf({view, guard, index, variant}: GuardQuestion): Rule {
   const {experiment, metrics} = view.definition;
-  const name = guard.metric === '' ? (guard.kind ?? 'window') : guard.metric;
   return {
-    name: `guard:${experiment}:${name}:${index}`,
+    name: ruleNameOf(view, guard, index),
     kind: 'window',
     experiment,
     variants: [variant],

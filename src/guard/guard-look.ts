@@ -5,13 +5,13 @@ import {type EpochMs, epochMs} from '../core/units.ts';
 import {canaryPlanOf} from '../experiment/canary-plan.ts';
 import type {ExperimentRegistry} from '../experiment/registry.ts';
 import {currentVersions, historyOf, type StoredVersion, viewOf} from '../experiment/state.ts';
-import type {GuardAsk, GuardStore, ReadStore, VerdictStore, WindowRow} from '../warehouse/warehouse.ts';
+import type {GuardAsk, GuardStore, OutboxStore, ReadStore, VerdictStore, WindowRow} from '../warehouse/warehouse.ts';
 import {evaluateRule, type Finding} from './evaluate.ts';
 import {evidenceText, GUARD_AUTHOR, type GuardEvidence} from './guard-evidence.ts';
 import type {Rule} from './rules.ts';
 
 export type GuardPorts = {
-  readonly warehouse: GuardStore & Pick<VerdictStore, 'latestVerdicts'> & Pick<ReadStore, 'query'>;
+  readonly warehouse: GuardStore & Pick<VerdictStore, 'latestVerdicts'> & Pick<ReadStore, 'query'> & Pick<OutboxStore, 'latestAlerts' | 'insertAlerts'>;
   readonly registry: ExperimentRegistry;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -30,7 +30,7 @@ export type GuardRequest = {
 export type GuardActed = {readonly version: StoredVersion; readonly evidence: GuardEvidence};
 
 /** What a guard wants done. */
-export type Act = {readonly definition: ExperimentDefinition; readonly evidence: GuardEvidence};
+export type Act = {readonly definition: ExperimentDefinition; readonly evidence: GuardEvidence; readonly finding?: Finding | undefined};
 
 /** Everything one experiment's guards look at. */
 export type Look = {

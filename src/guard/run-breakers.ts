@@ -1,9 +1,10 @@
 import type {Guard} from '../core/experiment.ts';
 import type {GuardAsk} from '../warehouse/warehouse.ts';
+import {advanceAlert} from './alert-state.ts';
 import {advanceBreaker, type BreakerState, HISTORY_WINDOWS, PROBE_SHARE} from './breaker.ts';
 import {driftFinding} from './drift.ts';
 import type {Finding} from './evaluate.ts';
-import {findingOf, type GuardQuestion, metricsOf} from './guard-findings.ts';
+import {alertsOfActions, findingOf, type GuardQuestion, metricsOf} from './guard-findings.ts';
 import {lastAction} from './guard-evidence.ts';
 import {type Act, askFor, type GuardActed, type GuardPorts, type GuardRequest, type Look, looksOf, makeEvidence, openEnd, publishAct} from './guard-look.ts';
 import {moveWeight, refugeOf, weightOf} from './move-weight.ts';
@@ -19,7 +20,7 @@ export async function runBreakers(ports: GuardPorts, request: GuardRequest): Pro
     looks.map(look => {
       const mine = rows.filter(row => row.experiment === look.current.experiment && row.phase === look.current.phase);
       const act = firstAct(questionsOf(look, isByWindow), question => breakerAct(look, question, findingOf(question, mine)));
-      return act === undefined ? [] : publishAct(ports, look, act);
+      return act === undefined ? [] : actAndTell(ports, look, act);
     }),
   );
   return acted.flat();
@@ -33,8 +34,21 @@ export async function runDriftGuards(ports: GuardPorts, request: GuardRequest): 
     const {stream, phase} = look.current;
     for (const question of questionsOf(look, isByFacts)) findings.set(question, await driftFinding(ports.warehouse, question, {stream, phase}));
     const act = firstAct([...findings.keys()], question => breakerAct(look, question, findings.get(question)));
-    if (act !== undefined) acted.push(...(await publishAct(ports, look, act)));
+    if (act !== undefined) acted.push(...(await actAndTell(ports, look, act)));
   }
+  return acted;
+}
+
+/** Of a guard on windows the alert rule tells; of the others their own action does. */
+async function actAndTell(ports: GuardPorts, look: Look, act: Act): Promise<GuardActed[]> {
+  const acted = await publishAct(ports, look, act);
+  const {finding} = act;
+  if (acted.length === 0 || finding === undefined || !alertsOfActions(look.view).includes(finding.rule.name)) return acted;
+  const {rule, experiment, variant} = finding;
+  const {stream} = look.request;
+  const last = (await ports.warehouse.latestAlerts(stream)).find(row => row.rule === rule.name && row.experiment === experiment && row.variant === variant);
+  const next = advanceAlert(stream, finding, last ?? null);
+  if (next !== null) await ports.warehouse.insertAlerts([next.row]);
   return acted;
 }
 
@@ -80,12 +94,13 @@ function breakerAct(look: Look, {guard, index, variant}: GuardQuestion, finding:
   const about = {look, guard: name, variant, finding, windowMs: guard.windowMs};
   const partner = refugeOf(definition, variant);
   if (step.action === 'open') {
-    if (guard.action === 'pause') return {definition: {...definition, lifecycle: 'paused'}, evidence: makeEvidence({...about, action: 'pause'})};
+    if (guard.action === 'pause') return {definition: {...definition, lifecycle: 'paused'}, evidence: makeEvidence({...about, action: 'pause'}), finding};
     const weight = breaker.state === 'half_open' ? breaker.weight : weightOf(definition, variant);
     if (weightOf(definition, variant) === 0) return undefined;
     return {
       definition: moveWeight(definition, {variant, to: 0, partner}),
       evidence: {...makeEvidence({...about, action: 'open'}), trips: step.trips, retry_at: step.retryAt, weight},
+      finding,
     };
   }
   if (breaker.state === 'closed') return undefined;
@@ -97,7 +112,7 @@ function breakerAct(look: Look, {guard, index, variant}: GuardQuestion, finding:
       evidence: {...makeEvidence({...about, finding: undefined, action: 'half_open', reason}), trips, weight},
     };
   }
-  return {definition: moveWeight(definition, {variant, to: weight, partner}), evidence: {...makeEvidence({...about, action: 'close'}), weight}};
+  return {definition: moveWeight(definition, {variant, to: weight, partner}), evidence: {...makeEvidence({...about, action: 'close'}), weight}, finding};
 }
 
 export function breakerState(last: ReturnType<typeof lastAction>): BreakerState {

@@ -6,6 +6,7 @@ import type {Stream} from '../core/streams.ts';
 import {type EpochMs, epochMs} from '../core/units.ts';
 import {readDrift, readSnapshot} from '../guard/alert-queries.ts';
 import type {DriftReading, ExpectedData} from '../guard/evaluate.ts';
+import {alertsOfActions} from '../guard/guard-findings.ts';
 import {NO_RULES, parseRuleFile, type RuleFile} from '../guard/rule-file.ts';
 import {type Rule, rulesOfGuards} from '../guard/rules.ts';
 import {runRules} from '../guard/run-rules.ts';
@@ -36,10 +37,11 @@ export class Alerts {
     const views = currentViews(registry, stream.name);
     const rules = [...written, ...views.flatMap(rulesOfGuards)];
     const at = await newestCut(this.#platform, stream);
-    if (rules.length === 0 || at === null) return;
+    const acting = views.flatMap(alertsOfActions);
+    if (rules.length + acting.length === 0 || at === null) return;
     const isLive = stream.kind === 'live';
     const since = this.#judgedTo.get(stream.name) ?? (isLive ? epochMs(Math.max(0, at - CATCH_UP_MS)) : undefined);
-    const tell = (): Promise<void> => this.#notifications.tellAlerts({stream: stream.name, routing, isLive, rules: new Set(rules.map(rule => rule.name))});
+    const tell = (): Promise<void> => this.#notifications.tellAlerts({stream: stream.name, routing, isLive, rules: new Set([...rules.map(rule => rule.name), ...acting])});
     const judge = async (some: readonly Rule[]): Promise<void> => {
       if (some.length === 0) return;
       await runRules({

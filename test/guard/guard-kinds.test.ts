@@ -45,6 +45,7 @@ describe('against control', () => {
     expect(opened?.evidence).toMatchObject({action: 'open', variant: 'v2', window_ms: 60_000, ...evidence});
     expect(opened?.evidence.reason).toMatch(/against .* of control/);
     expect(opened?.evidence.value).toBeGreaterThan(evidence.threshold);
+    expect(world.alerts).toMatchObject([{experiment: 'e', variant: 'v2', state: 'firing', severity: 'critical', threshold: evidence.threshold}]);
   });
 
   test(`an hour of A/A at 1 % errors: no action, though single windows differ by more than 0.05 points (SEED=${SEED})`, async () => {
@@ -98,6 +99,7 @@ describe('the health score as a guard', () => {
     expect(actions().at(-1)).toBe('close v3');
     expect(world.history()[0]?.evidence).toMatchObject({threshold: 0.7, reason: expect.stringMatching(/^health score 0\.[0-9]+ \(error_rate /)});
     expect(world.history()[0]?.evidence.value).toBeLessThan(0.5);
+    expect(world.alerts.map(({rule, variant, state}) => [rule, variant, state])).toEqual([['guard:e:health:0', 'v3', 'firing'], ['guard:e:health:0', 'v3', 'resolved']]);
   });
 });
 

@@ -11,7 +11,7 @@ import type {GuardActed} from '../../src/guard/guard-look.ts';
 import {runGuards} from '../../src/guard/run-guards.ts';
 import {MemoryEventLog} from '../../src/log/memory/memory-event-log.ts';
 import {SYSTEM_CLOCK} from '../../src/roles/system.ts';
-import type {GuardStore, GuardWindow} from '../../src/warehouse/warehouse.ts';
+import type {AlertRow, GuardStore, GuardWindow} from '../../src/warehouse/warehouse.ts';
 
 export const START = epochMs(1_790_000_000_000);
 const STREAM = 'sim';
@@ -29,6 +29,7 @@ export type World = {
   history(): readonly GuardActed[];
   now(): EpochMs;
   verdicts: Verdict[];
+  readonly alerts: AlertRow[];
   /** What the engine says about distributions. */
   drift: (asked: unknown) => {n: number; earlier: number; distance: number | null};
   /** Slices younger than this are still on their way to the guards. */
@@ -55,7 +56,7 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
     return version;
   };
   const world: World = {
-    verdicts: [], lagMs: 0, drift: () => ({n: 0, earlier: 0, distance: null}), current,
+    verdicts: [], alerts: [], lagMs: 0, drift: () => ({n: 0, earlier: 0, distance: null}), current,
     now: () => now,
     history: () => acted,
     share: variant => units.filter(unitId => assignVariant({salt: current().definition.salt, unitId, slots: current().slots, variants: current().definition.variants}) === variant).length / units.length,
@@ -69,7 +70,7 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
       for (const end = now + ms; now < end; ) {
         second();
         now = epochMs(now + LOOK_MS);
-        const ports = {warehouse: {guardWindows, latestVerdicts: () => Promise.resolve(world.verdicts), query: (_: string, {parameters}: {parameters?: object} = {}) => Promise.resolve([world.drift(parameters)])}, registry, logger: SILENT_LOGGER, metrics: NO_METRICS};
+        const ports = {warehouse: {guardWindows, latestVerdicts: () => Promise.resolve(world.verdicts), latestAlerts: () => Promise.resolve([...world.alerts].reverse()), insertAlerts: async (rows: readonly AlertRow[]) => void world.alerts.push(...rows), query: (_: string, {parameters}: {parameters?: object} = {}) => Promise.resolve([world.drift(parameters)])}, registry, logger: SILENT_LOGGER, metrics: NO_METRICS};
         acted.push(...(await runGuards(ports, {stream: STREAM, sliceMs: SLICE_MS, now, isVirtual: true})));
       }
       return acted.slice(first);
