@@ -15,7 +15,7 @@ FROM (
       quantileExactIf(0.99)(seen_ms - first_ms, seen_ms > 0) OVER () AS grace_ms
     FROM analysis_units FINAL
     LEFT JOIN seen USING (key)
-    WHERE workspace = {workspace:String}
+    WHERE workspace = {workspace:String} AND variant != ''
   )
 )
 GROUP BY arm

@@ -2,10 +2,10 @@
 INSERT INTO analysis_units (workspace, key, variant, is_crossover, first_ms, first_id, left_ms, forgotten_ms, step)
 WITH (fresh.n > 0 AND (known.step = 0 OR (fresh.first_ms, fresh.first_id) < (known.first_ms, known.first_id))) AS is_first
 SELECT {changed:String}, fresh.key,
-  if(is_first, fresh.variant, known.variant) AS variant,
-  known.is_crossover OR (fresh.n > 0 AND (fresh.is_crossover OR (known.step > 0 AND fresh.variant != known.variant))) AS is_crossover,
-  if(is_first, fresh.first_ms, known.first_ms) AS first_ms,
-  if(is_first, fresh.first_id, known.first_id) AS first_id,
+  if(is_first OR known.step = 0, fresh.variant, known.variant) AS variant,
+  known.is_crossover OR (fresh.n > 0 AND (fresh.is_crossover OR (known.step > 0 AND known.variant != '' AND fresh.variant != known.variant))) AS is_crossover,
+  if(is_first OR known.step = 0, fresh.first_ms, known.first_ms) AS first_ms,
+  if(is_first OR known.step = 0, fresh.first_id, known.first_id) AS first_id,
   if(known.step > 0, least(fresh.left_ms, known.left_ms), fresh.left_ms) AS left_ms,
   fresh.forgotten_ms,
   {step:UInt32}
@@ -13,7 +13,7 @@ FROM (
   SELECT reinterpretAsUInt128(sipHash128(unit_id)) AS key, countIf(phase = {phase:UInt32}) AS n,
     toString(argMinIf(exposures.variant, (event_ts, event_id), phase = {phase:UInt32})) AS variant,
     minIf(exposures.variant, phase = {phase:UInt32}) != maxIf(exposures.variant, phase = {phase:UInt32}) AS is_crossover,
-    toUnixTimestamp64Milli(minIf(event_ts, phase = {phase:UInt32})) AS first_ms,
+    if(n = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase = {phase:UInt32}))) AS first_ms,
     argMinIf(event_id, (event_ts, event_id), phase = {phase:UInt32}) AS first_id,
     if(countIf(phase > {phase:UInt32}) = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase > {phase:UInt32}))) AS left_ms,
     toUnixTimestamp64Milli(any(forgotten_ts)) AS forgotten_ms
@@ -38,7 +38,7 @@ LEFT JOIN (
   FROM analysis_units FINAL
   WHERE workspace = {workspace:String}
 ) AS known ON fresh.key = known.key
-WHERE (known.step > 0 OR fresh.n > 0)
-  AND (known.step = 0 OR is_first
-    OR (fresh.n > 0 AND NOT known.is_crossover AND (fresh.is_crossover OR fresh.variant != known.variant))
-    OR fresh.left_ms < known.left_ms)
+WHERE known.step = 0
+  OR is_first
+  OR (fresh.n > 0 AND NOT known.is_crossover AND (fresh.is_crossover OR (known.variant != '' AND fresh.variant != known.variant)))
+  OR fresh.left_ms < known.left_ms

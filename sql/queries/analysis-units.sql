@@ -1,10 +1,10 @@
--- Units that met a phase of a split experiment under a cut: their variant there, and when they
--- left it for a later phase.
+-- Units that met a phase of a split experiment under a cut: their variant there, and when they left it for a
+-- later phase. Those that only met a later phase are kept too: an exposure to this one may still arrive.
 INSERT INTO analysis_units (workspace, key, variant, is_crossover, first_ms, first_id, left_ms, forgotten_ms, step)
 SELECT {workspace:String}, reinterpretAsUInt128(sipHash128(unit_id)) AS key,
   toString(argMinIf(exposures.variant, (event_ts, event_id), phase = {phase:UInt32})) AS variant,
   minIf(exposures.variant, phase = {phase:UInt32}) != maxIf(exposures.variant, phase = {phase:UInt32}) AS is_crossover,
-  toUnixTimestamp64Milli(minIf(event_ts, phase = {phase:UInt32})) AS first_ms,
+  if(countIf(phase = {phase:UInt32}) = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase = {phase:UInt32}))) AS first_ms,
   argMinIf(event_id, (event_ts, event_id), phase = {phase:UInt32}) AS first_id,
   if(countIf(phase > {phase:UInt32}) = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase > {phase:UInt32}))) AS left_ms,
   toUnixTimestamp64Milli(any(forgotten_ts)) AS forgotten_ms,
@@ -23,4 +23,3 @@ WHERE stream = {stream:String}
   AND toUnixTimestamp64Milli(arrival_ts) <= {cut_ms:Int64}
   AND arrival_ts > forgotten_ts
 GROUP BY unit_id
-HAVING countIf(phase = {phase:UInt32}) > 0

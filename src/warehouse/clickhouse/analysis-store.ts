@@ -162,7 +162,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   }
 
   async #units(params: SqlParams): Promise<Map<string, number>> {
-    const sql = 'SELECT variant, count() AS units FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover GROUP BY variant';
+    const sql = 'SELECT variant, count() AS units FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != \'\' GROUP BY variant';
     const rows = await this.#select<{variant: string; units: string}>(sql, params);
     return new Map(rows.map(({variant, units}) => [variant, Number(units)]));
   }
