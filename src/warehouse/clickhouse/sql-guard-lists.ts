@@ -85,7 +85,7 @@ export function isFunctionDenied(name: string): boolean {
   return DENIED_FUNCTION.test(lower) && !ALLOWED_ANYWAY.has(lower);
 }
 
-const SETTINGS: ReadonlySet<string> = new Set([
+export const ALLOWED_SETTINGS: ReadonlySet<string> = new Set([
   'join_use_nulls',
   'group_by_use_nulls',
   'extremes',
@@ -98,10 +98,13 @@ const SETTINGS: ReadonlySet<string> = new Set([
   'date_time_output_format',
   'bool_true_representation',
   'bool_false_representation',
+  'max_rows_to_read',
+  'max_bytes_to_read',
+  'max_result_bytes',
 ]);
 
 /** Settings that only change how the answer is computed or printed. */
-export const isSettingAllowed = (name: string): boolean => SETTINGS.has(name) || /^(output_)?format_(?!schema|template|regexp|custom)[a-z0-9_]+$/.test(name);
+export const isSettingAllowed = (name: string): boolean => ALLOWED_SETTINGS.has(name) || /^(output_)?format_(?!schema|template|regexp|custom)[a-z0-9_]+$/.test(name);
 
 /** Formats that write to the connection and read no file of their own. */
 const FORMATS =

@@ -8,6 +8,8 @@ export type FrontRequest = {
   /** Everything in the URL that is neither of the protocol nor a parameter. */
   readonly settings: Readonly<Record<string, string>>;
   readonly defaultFormat: string;
+  /** Of the client, for answers in Native; 0 when it names none. */
+  readonly protocolVersion: number;
   /** The rows of an INSERT, spooled; null without. */
   readonly dataFile: string | null;
   readonly credentials: FrontCredentials;

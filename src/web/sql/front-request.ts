@@ -37,10 +37,13 @@ export async function readFrontRequest(
     params: namesWithPrefix(searchParams, 'param_'),
     settings: settingsOf(searchParams),
     defaultFormat: searchParams.get('default_format') ?? header(request, 'x-clickhouse-format') ?? 'TabSeparated',
+    protocolVersion: versionOf(searchParams.get('client_protocol_version') ?? ''),
     dataFile,
     credentials: credentialsOf(request, searchParams),
   };
 }
+
+const versionOf = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : 0);
 
 export function credentialsOf(request: IncomingMessage, searchParams: URLSearchParams): FrontCredentials {
   const basic = /^Basic (.+)$/i.exec(request.headers.authorization ?? '')?.[1];

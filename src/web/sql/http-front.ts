@@ -9,6 +9,7 @@ import {type SqlAnswer, SqlEngineError} from '../../warehouse/sql-executor.ts';
 import {encodeBody} from './front-encoding.ts';
 import type {FrontFault, FrontPolicy, FrontRequest} from './front-policy.ts';
 import {credentialsOf, readFrontRequest} from './front-request.ts';
+import {nativeFor} from './native-blocks.ts';
 
 export type FrontOptions = {
   readonly policy: FrontPolicy;
@@ -91,7 +92,7 @@ class FrontExchange {
     const request = await readFrontRequest(this.#request, {url: this.#url, spoolDirectory, acceptsData: policy.acceptsData});
     try {
       const fault = policy.nextFault?.(request) ?? null;
-      if (fault === null) await this.#sendAnswer(await policy.execute(request));
+      if (fault === null) await this.#sendAnswer(forClient(await policy.execute(request), request));
       else await this.#misbehave(fault, request);
     } finally {
       if (request.dataFile !== null) await rm(request.dataFile, {force: true});
@@ -152,6 +153,10 @@ class FrontExchange {
     this.#response.end(bytes);
   }
 }
+
+/** The engine knows no client, so what depends on its version is done here. */
+const forClient = (answer: SqlAnswer, {protocolVersion}: FrontRequest): SqlAnswer =>
+  answer.format === 'Native' && protocolVersion > 0 ? {...answer, body: nativeFor(protocolVersion, answer.body)} : answer;
 
 function toException(error: unknown): {engineCode: number; message: string} {
   if (error instanceof SqlEngineError) return {engineCode: error.engineCode, message: error.message};

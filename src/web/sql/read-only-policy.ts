@@ -1,9 +1,10 @@
 import {AssayError} from '../../core/errors.ts';
 import {readLimits, streamSetting} from '../../warehouse/clickhouse/read-store.ts';
 import {guardStatement} from '../../warehouse/clickhouse/sql-guard.ts';
-import {type GuardAccess, isSettingAllowed} from '../../warehouse/clickhouse/sql-guard-lists.ts';
+import {ALLOWED_SETTINGS, type GuardAccess, isSettingAllowed} from '../../warehouse/clickhouse/sql-guard-lists.ts';
 import type {SqlExecutor} from '../../warehouse/sql-executor.ts';
 import {bindTextParams} from './front-params.ts';
+import {withShownSettings} from './shown-settings.ts';
 import type {FrontCredentials, FrontPolicy} from './front-policy.ts';
 
 export type ReadOnlyOptions = {
@@ -19,8 +20,12 @@ export type ReadOnlyOptions = {
 /** Clients send these on their own; ours hold anyway. */
 const IGNORED: ReadonlySet<string> = new Set([
   'readonly', 'max_memory_usage', 'result_overflow_mode', 'async_insert', 'date_time_input_format', 'max_block_size', 'max_threads', 'send_timeout', 'receive_timeout',
-  'connect_timeout', 'http_connection_timeout', 'http_send_timeout', 'http_receive_timeout', 'max_insert_block_size', 'log_comment', 'enable_analyzer',
+  'connect_timeout', 'http_connection_timeout', 'http_send_timeout', 'http_receive_timeout', 'max_insert_block_size', 'log_comment', 'enable_analyzer', 'allow_experimental_analyzer', 'read_overflow_mode', 'timeout_overflow_mode', 'max_query_size', 'use_query_cache', 'optimize_read_in_order',
+  'insert_deduplicate', 'wait_for_async_insert', 'insert_quorum', 'insert_quorum_parallel', 'select_sequential_consistency', 'cast_string_to_dynamic_use_inference', 'priority',
 ]);
+
+/** Shown as changeable, as far as this endpoint goes. */
+const TAKEN = {names: [...ALLOWED_SETTINGS, ...IGNORED, 'max_execution_time', 'max_result_rows'].filter(name => name !== 'readonly'), pattern: '^(output_)?format_', except: '^(output_)?format_(schema|template|regexp|custom)'};
 
 /** Analysts' ordinary clients: one statement that reads, under limits, on the `v_*` views unless their role allows more. */
 export class ReadOnlyPolicy implements FrontPolicy {
@@ -46,7 +51,7 @@ export class ReadOnlyPolicy implements FrontPolicy {
     });
     const all = {...allowedSettings(settings), ...statement.settings, ...limits, ...streamSetting(stream)};
     return this.#options.executor.execute({
-      sql: statement.sql,
+      sql: withShownSettings(statement.sql, TAKEN),
       settings: Object.fromEntries(Object.entries(all).map(([name, value]) => [name, String(value)])),
       defaultFormat: statement.format ?? request.defaultFormat,
       dataFile: null,

@@ -5,6 +5,7 @@ import {gunzipSync, gzipSync, inflateSync} from 'node:zlib';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {ChdbExecutor} from '../../../src/warehouse/chdb/chdb-executor.ts';
 import {openSqlFront, type SqlFront} from '../../../src/web/sql/http-front.ts';
+import {nativeFor} from '../../../src/web/sql/native-blocks.ts';
 import {OpenPolicy} from '../../../src/web/sql/open-policy.ts';
 import {ReadOnlyPolicy} from '../../../src/web/sql/read-only-policy.ts';
 import {chdbSkipReason, openTemporaryEngine, type TemporaryEngine} from '../../helpers/chdb-engine.ts';
@@ -124,6 +125,42 @@ describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' :
     const sql = 'SELECT any(stream) FROM v_numbers';
     expect(await (await post(readOnly, sql, '?password=key&stream=import-1')).text()).toBe('stream=import-1\n');
     expect(await (await post(readOnly, sql, '?password=key')).text()).toBe('\n');
+  });
+
+  test('Native of the Go driver’s protocol: what Grafana’s plugin asks and sends', async () => {
+    const query = '?default_format=Native&client_protocol_version=54460&database=default&max_execution_time=60&wait_end_of_query=1&max_result_bytes=1000000';
+    const ask = async (sql: string, search = query): Promise<Buffer> => {
+      const answer = await fetch(`${readOnly.url}/${search}`, {method: 'POST', body: sql, headers: {authorization: `Basic ${Buffer.from('grafana:key').toString('base64')}`, 'accept-encoding': 'gzip'}});
+      expect([answer.status, answer.headers.get('x-clickhouse-format')]).toEqual([200, 'Native']);
+      return Buffer.from(await answer.arrayBuffer());
+    };
+    // info, one column, one row, "1" UInt8, no custom serialization, 1
+    expect([...(await ask('SELECT 1'))]).toEqual([1, 0, 2, 255, 255, 255, 255, 0, 1, 1, 1, 0x31, 5, ...Buffer.from('UInt8'), 0, 1]);
+    for (const hello of ['SELECT displayName(), version(), revision(), timezone()', 'SELECT name FROM system.databases', "SELECT name, type FROM system.columns WHERE table = 'v_numbers'"]) expect((await ask(hello)).length).toBeGreaterThan(10);
+    const types = [
+      'number', 'toString(number)', 'toLowCardinality(toString(number % 3))', "[toLowCardinality(toString(number)), 'x']", "tuple(number, 'a', toNullable(3))", "map('k', number)", "map(toLowCardinality('k'), [number])",
+      "toDateTime64(1.5, 3, 'UTC')", 'toDecimal128(1.25, 2)', "toNullable(toLowCardinality('q'))", "toUUID('61f0c404-5cb3-11e7-907b-a6006ad3dba0')", "CAST('a, (b', 'Enum8(\\'a, (b\\' = 1)')", "CAST((1, 'z'), 'Tuple(`a b` UInt8, s String)')", 'emptyArrayString()',
+      "toFixedString('abc', 5)", "toIPv6('::1')", 'toInt256(7)', 'toDate32(3)', 'NULL', '[[1], []]', 'toIntervalDay(1)', "if(number % 2 = 0, NULL, 'even')", '[tuple(toLowCardinality(toNullable(toString(number))), 1)]',
+    ];
+    const sql = `SELECT ${types.map((type, index) => `${type} AS c${index}`).join(', ')} FROM numbers(200000) WHERE number % 40000 < 3`;
+    const asked = query.replace('client_protocol_version=54460', 'client_protocol_version=0');
+    const [plain, versioned] = [await ask(sql, asked), await ask(sql)];
+    expect(Buffer.from(nativeFor(54_460, plain)).equals(versioned)).toBe(true);
+    expect((versioned.length - plain.length) % (8 + types.length)).toBe(0);
+    expect(versioned.length).toBeGreaterThan(plain.length);
+    const states = await fetch(`${readOnly.url}/${query}`, {method: 'POST', body: 'SELECT uniqState(number) FROM numbers(3)', headers: {'x-clickhouse-key': 'key'}});
+    expect([states.status, await states.text()]).toEqual([501, expect.stringContaining('convert it')]);
+  });
+
+  test('a client that looks first may send the settings that this endpoint takes', async () => {
+    const rows = async (sql: string): Promise<unknown> => (await (await post(readOnly, `${sql} FORMAT JSONCompactColumns`, '?password=key')).json()) as unknown;
+    const names = ['max_execution_time', 'max_result_rows', 'output_format_json_quote_64bit_integers', 'join_use_nulls', 'max_threads'];
+    const wanted = `name IN ('${names.join("', '")}', 'readonly', 'max_insert_threads', 'format_schema_source')`;
+    expect(await rows(`SELECT name FROM system.settings WHERE ${wanted} AND readonly = 0 ORDER BY name`)).toEqual([[...names].sort()]);
+    expect(await rows(`SELECT count() FROM system.settings AS s WHERE s.readonly = 0 AND s.name = 'max_threads'`)).toEqual([['1']]);
+    expect(await rows(`SELECT count() FROM system.settings s, system.one LIMIT 1`)).not.toEqual([['0']]);
+    expect(await rows(`SELECT settings.readonly FROM system.settings WHERE name = 'max_threads'`)).toEqual([[0]]);
+    expect((await post(readOnly, 'SELECT 1', '?password=key&max_threads=2&max_execution_time=5')).status).toBe(200);
   });
 
   test('without the key nothing is answered', async () => {

@@ -19,7 +19,7 @@ function policyFor({isExposed = false, perSecond = 1_000, isLocked = true} = {})
   };
   const policy = new ReadOnlyPolicy({executor, ...sqlAccess({keys, audit: access.audit, clock: SYSTEM_CLOCK, requestsPerSecond: perSecond, isExposed})});
   const run = (password: string, sql: string) =>
-    policy.execute({sql, params: {}, settings: {}, defaultFormat: 'TSV', dataFile: null, credentials: {user: 'any', password}}).then(() => 'ran', (error: Error) => error.message);
+    policy.execute({sql, params: {}, settings: {}, defaultFormat: 'TSV', protocolVersion: 0, dataFile: null, credentials: {user: 'any', password}}).then(() => 'ran', (error: Error) => error.message);
   return {policy, run, ran, access};
 }
 
