@@ -35,6 +35,20 @@ export class Bytes {
     else for (let index = start; index < end; index++) bytes[at + index - start] = from[index] as number;
   }
 
+  /** The length, then the bytes. */
+  pushText(from: Uint8Array, start: number, end: number): void {
+    const size = end - start;
+    if (size > 64) {
+      this.pushVarint(size);
+      this.push(from, start, end);
+      return;
+    }
+    const at = this.reserve(size + 1);
+    const {bytes} = this;
+    bytes[at] = size;
+    for (let index = 0; index < size; index++) bytes[at + 1 + index] = from[start + index] as number;
+  }
+
   pushVarint(value: number): void {
     let rest = value;
     while (rest >= 0x80) {
@@ -73,14 +87,16 @@ export class WordColumn implements NativeColumn {
   }
 
   pushTwo(low: number, high: number): void {
-    this.push(low);
-    this.push(high);
+    const at = this.length;
+    if (at + 2 > this.words.length) this.#grow();
+    this.words[at] = low;
+    this.words[at + 1] = high;
+    this.length = at + 2;
   }
 
   /** A whole number within ±2^53 as 64 bits. */
   pushWhole(value: number): void {
-    this.push(value >>> 0);
-    this.push(Math.floor(value / 0x1_0000_0000));
+    this.pushTwo(value >>> 0, Math.floor(value / 0x1_0000_0000));
   }
 
   pieces(): readonly Uint8Array[] {
@@ -161,8 +177,7 @@ export class TextColumn implements NativeColumn {
 
   push(from: Uint8Array, start: number, end: number): void {
     if (this.#nulls !== null) this.#pushIsNull(0);
-    this.#bytes.pushVarint(end - start);
-    this.#bytes.push(from, start, end);
+    this.#bytes.pushText(from, start, end);
   }
 
   pushText(text: string): void {
@@ -196,163 +211,17 @@ export class TextColumn implements NativeColumn {
   }
 }
 
-/** Keys follow, and they are all the keys there are: no dictionary is shared between blocks. */
-const OWN_KEYS = 1 << 9;
-const INDEX_TYPES = [Uint8Array, Uint16Array, Uint32Array] as const;
-
-/** LowCardinality(String): each text once, and a number a row. */
-export class DictionaryColumn implements NativeColumn {
-  readonly type = 'LowCardinality(String)';
-  readonly #keys = new Bytes();
-  /** Where key `i` ends in `#keys`. */
-  #ends: number[] = [];
-  /** Open addressing: the number of a key + 1; 0 is free. */
-  #places = new Uint32Array(64);
-  readonly #rows = new WordColumn('UInt32');
-
-  get length(): number {
-    return this.#rows.length;
-  }
-
-  push(from: Uint8Array, start: number, end: number): void {
-    this.#rows.push(this.keyOf(from, start, end));
-  }
-
-  pushText(text: string): void {
-    const bytes = utf8.encode(text);
-    this.push(bytes, 0, bytes.length);
-  }
-
-  /** A key that `keyOf` gave. */
-  pushKey(key: number): void {
-    this.#rows.push(key);
-  }
-
-  /** The number of a text. */
-  keyOf(from: Uint8Array, start: number, end: number): number {
-    let hash = 0x811c9dc5;
-    for (let index = start; index < end; index++) hash = Math.imul(hash ^ (from[index] as number), 0x01000193);
-    const mask = this.#places.length - 1;
-    for (let place = (hash ^ (hash >>> 15)) & mask; ; place = (place + 1) & mask) {
-      const known = this.#places[place] as number;
-      if (known === 0) return this.#add(place, from, start, end);
-      if (this.#isKey(known - 1, from, start, end)) return known - 1;
-    }
-  }
-
-  keyOfText(text: string): number {
-    const bytes = utf8.encode(text);
-    return this.keyOf(bytes, 0, bytes.length);
-  }
-
-  /** The format's head of the column: a version. A map writes it before its own sizes. */
-  head(): Uint8Array {
-    return uint64(1);
-  }
-
-  body(): readonly Uint8Array[] {
-    if (this.#rows.length === 0) return [];
-    const keys = new Bytes();
-    for (const [key, end] of this.#ends.entries()) {
-      const start = this.#startOf(key);
-      keys.pushVarint(end - start);
-      keys.push(this.#keys.bytes, start, end);
-    }
-    const width = this.#ends.length <= 0x100 ? 0 : this.#ends.length <= 0x1_0000 ? 1 : 2;
-    const rows = INDEX_TYPES[width].from(this.#rows.words.subarray(0, this.#rows.length));
-    return [
-      uint64(OWN_KEYS | width),
-      uint64(this.#ends.length),
-      keys.piece(),
-      uint64(rows.length),
-      new Uint8Array(rows.buffer, 0, rows.byteLength),
-    ];
-  }
-
-  pieces(): readonly Uint8Array[] {
-    return [this.head(), ...this.body()];
-  }
-
-  clear(): void {
-    this.#keys.length = 0;
-    this.#ends = [];
-    this.#places.fill(0);
-    this.#rows.clear();
-  }
-
-  #startOf(key: number): number {
-    return key === 0 ? 0 : (this.#ends[key - 1] as number);
-  }
-
-  #isKey(key: number, from: Uint8Array, start: number, end: number): boolean {
-    const at = this.#startOf(key);
-    if ((this.#ends[key] as number) - at !== end - start) return false;
-    const {bytes} = this.#keys;
-    for (let index = start; index < end; index++) if (bytes[at + index - start] !== from[index]) return false;
-    return true;
-  }
-
-  #add(place: number, from: Uint8Array, start: number, end: number): number {
-    this.#keys.push(from, start, end);
-    this.#ends.push(this.#keys.length);
-    this.#places[place] = this.#ends.length;
-    if (this.#ends.length * 2 > this.#places.length) this.#rehash();
-    return this.#ends.length - 1;
-  }
-
-  #rehash(): void {
-    this.#places = new Uint32Array(this.#places.length * 2);
-    const mask = this.#places.length - 1;
-    const {bytes} = this.#keys;
-    for (const [key, end] of this.#ends.entries()) {
-      let hash = 0x811c9dc5;
-      for (let index = this.#startOf(key); index < end; index++) hash = Math.imul(hash ^ (bytes[index] as number), 0x01000193);
-      let place = (hash ^ (hash >>> 15)) & mask;
-      while (this.#places[place] !== 0) place = (place + 1) & mask;
-      this.#places[place] = key + 1;
-    }
-  }
-}
-
-/** One text in every row. */
-export class ConstantColumn implements NativeColumn {
-  readonly type = 'LowCardinality(String)';
-  readonly #text: string;
-  #rows = 0;
-
-  constructor(text: string) {
-    this.#text = text;
-  }
-
-  set rows(rows: number) {
-    this.#rows = rows;
-  }
-
-  pieces(): readonly Uint8Array[] {
-    const key = new Bytes();
-    const text = utf8.encode(this.#text);
-    key.pushVarint(text.length);
-    key.push(text, 0, text.length);
-    return [uint64(1), uint64(OWN_KEYS), uint64(1), key.piece(), uint64(this.#rows), new Uint8Array(this.#rows)];
-  }
-
-  clear(): void {
-    this.#rows = 0;
-  }
-}
-
-type MapValues = DictionaryColumn | TextColumn | FixedColumn;
-
-/** Map(LowCardinality(String), …): where each row's entries end, all keys, all values. */
-export class MapColumn<Values extends MapValues> implements NativeColumn {
+/** Map(String, …): where each row's entries end, all keys, all values. */
+export class MapColumn<Values extends TextColumn | FixedColumn> implements NativeColumn {
   readonly type: string;
   readonly #ends = new WordColumn('UInt64');
-  readonly #keys = new DictionaryColumn();
+  readonly #keys = new TextColumn();
   readonly #values: Values;
   readonly #pushValue: (values: Values, value: string | number) => void;
+  #entries = 0;
 
   constructor(values: Values, pushValue: (values: Values, value: string | number) => void) {
-    this.type = `Map(LowCardinality(String), ${values.type})`;
+    this.type = `Map(String, ${values.type})`;
     this.#values = values;
     this.#pushValue = pushValue;
   }
@@ -362,30 +231,25 @@ export class MapColumn<Values extends MapValues> implements NativeColumn {
       this.#keys.push(from, places[at] as number, places[at + 1] as number);
       this.#values.push(from, places[at + 2] as number, places[at + 3] as number);
     }
-    this.#ends.pushTwo(this.#keys.length, 0);
+    this.#entries += count;
+    this.#ends.pushTwo(this.#entries, 0);
   }
 
   pushRecord(members: Readonly<Record<string, string | number>>): void {
     for (const name of Object.keys(members)) {
       this.#keys.pushText(name);
       this.#pushValue(this.#values, members[name] as string | number);
+      this.#entries += 1;
     }
-    this.#ends.pushTwo(this.#keys.length, 0);
+    this.#ends.pushTwo(this.#entries, 0);
   }
 
   pieces(): readonly Uint8Array[] {
-    const values = this.#values;
-    const isDictionary = values instanceof DictionaryColumn;
-    return [
-      this.#keys.head(),
-      ...(isDictionary ? [values.head()] : []),
-      ...this.#ends.pieces(),
-      ...this.#keys.body(),
-      ...(isDictionary ? values.body() : values.pieces()),
-    ];
+    return [...this.#ends.pieces(), ...this.#keys.pieces(), ...this.#values.pieces()];
   }
 
   clear(): void {
+    this.#entries = 0;
     this.#ends.clear();
     this.#keys.clear();
     this.#values.clear();
@@ -412,8 +276,7 @@ export function nativeBlock(columns: Readonly<Record<string, NativeColumn>>, row
   for (const [name, column] of Object.entries(columns)) {
     for (const text of [name, column.type]) {
       const bytes = utf8.encode(text);
-      head.pushVarint(bytes.length);
-      head.push(bytes, 0, bytes.length);
+      head.pushText(bytes, 0, bytes.length);
     }
     pushHead(from);
     from = head.length;

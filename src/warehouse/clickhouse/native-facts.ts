@@ -2,17 +2,8 @@ import {assert} from '../../core/assert.ts';
 import type {EventCells} from '../../core/event-cells.ts';
 import {EXPOSURE_REASONS, OUTCOME_STATUSES} from '../../core/events.ts';
 import {type Arrival, ARRIVAL_KINDS, type ArrivalColumns, type ArrivalRow, type ExposureFact, type OutcomeFact, type Taken} from '../../core/facts.ts';
-import {
-  ConstantColumn,
-  DictionaryColumn,
-  FixedColumn,
-  MapColumn,
-  type NativeColumn,
-  nativeBlock,
-  ShortColumn,
-  TextColumn,
-  WordColumn,
-} from './native-column.ts';
+import {FixedColumn, MapColumn, type NativeColumn, nativeBlock, ShortColumn, TextColumn, WordColumn} from './native-column.ts';
+import {ChoiceColumn, ConstantColumn, DictionaryColumn} from './native-dictionary.ts';
 
 const ID_BYTES = 16;
 const DOUBLE_BYTES = 8;
@@ -69,10 +60,9 @@ class PositionColumns {
 export function pushVersion(column: WordColumn, {arrivalTs, logEpoch, partition, offsetLow, offsetHigh}: Taken): void {
   assert(offsetHigh < 2 ** 16, 'an offset has at most 48 bits');
   assert(arrivalTs >= 0 && arrivalTs < 2 ** 48, 'an arrival time has at most 48 bits');
-  column.push(~offsetLow);
-  column.push(~((partition << 16) | offsetHigh));
-  column.push(~((arrivalTs << 16) | logEpoch));
-  column.push(~Math.floor(arrivalTs / 2 ** 16));
+  column.pushTwo(~offsetLow, ~((partition << 16) | offsetHigh));
+  // As in the whole arithmetic of 32 bits, the shift leaves the lowest 16 of the time.
+  column.pushTwo(~((arrivalTs << 16) | logEpoch), ~Math.floor(arrivalTs / 2 ** 16));
 }
 
 /** What both kinds of facts have, whether they come as cells or as objects. */
@@ -131,7 +121,7 @@ export class ExposureColumns extends FactColumns<ExposureFact> {
     variant: new DictionaryColumn(),
     phase: new WordColumn('UInt32'),
     config_version: new WordColumn('UInt32'),
-    reason: new DictionaryColumn(),
+    reason: new ChoiceColumn(EXPOSURE_REASONS),
     session_id: new TextColumn('Nullable(String)'),
   };
   protected readonly columns = {...this.head, ...this.#own, ...this.tail, ...this.position.columns, version: this.version};
@@ -143,7 +133,7 @@ export class ExposureColumns extends FactColumns<ExposureFact> {
     own.variant.push(bytes, cells.variantAt, cells.variantEnd);
     own.phase.push(cells.phase);
     own.config_version.push(cells.configVersion);
-    own.reason.pushText(EXPOSURE_REASONS[cells.choice] as string);
+    own.reason.push(cells.choice);
     if (sessionAt < 0) own.session_id.pushNull();
     else own.session_id.push(bytes, sessionAt, cells.sessionEnd);
   }
@@ -162,16 +152,16 @@ export class ExposureColumns extends FactColumns<ExposureFact> {
 export class OutcomeColumns extends FactColumns<OutcomeFact> {
   readonly table = 'outcomes';
   readonly #own = {
-    variant_hint: new MapColumn(new DictionaryColumn(), (values, value) => values.pushText(String(value))),
+    variant_hint: new MapColumn(new TextColumn(), (values, value) => values.pushText(String(value))),
     measures: new MapColumn(new FixedColumn('Float64'), (values, value) => values.pushDouble(Number(value))),
-    status: new DictionaryColumn(),
+    status: new ChoiceColumn(OUTCOME_STATUSES),
   };
   protected readonly columns = {...this.head, ...this.#own, ...this.tail, ...this.position.columns, version: this.version};
 
   protected pushOwnCells({bytes, hints, measures, choice}: EventCells): void {
     this.#own.variant_hint.push(bytes, hints);
     this.#own.measures.push(bytes, measures);
-    this.#own.status.pushText(OUTCOME_STATUSES[choice] as string);
+    this.#own.status.push(choice);
   }
 
   protected pushOwn({variantHint, measures, status}: OutcomeFact): void {
@@ -185,7 +175,7 @@ export class OutcomeColumns extends FactColumns<OutcomeFact> {
 export class ArrivalTableColumns extends TableColumns {
   readonly table = 'arrivals';
   readonly #own = {
-    kind: new DictionaryColumn(),
+    kind: new ChoiceColumn(ARRIVAL_KINDS),
     id_hash: new WordColumn('UInt64'),
     payload_hash: new WordColumn('UInt64'),
     code: new DictionaryColumn(),
@@ -195,13 +185,12 @@ export class ArrivalTableColumns extends TableColumns {
 
   pushColumns(part: ArrivalColumns): void {
     const {kind, code, id_hash, payload_hash} = this.#own;
-    const kinds = ARRIVAL_KINDS.map(name => kind.keyOfText(name));
     const noCode = code.keyOfText('');
     const taken = takenOf({logEpoch: part.logEpoch, partition: part.partition});
     const [offsets, idHashes, payloadHashes] = [part.offsets, part.idHashes, part.payloadHashes].map(halvesOf) as [Uint32Array, Uint32Array, Uint32Array];
     for (let row = 0; row < part.length; row++) {
       const at = row * 2;
-      kind.pushKey(kinds[part.kinds[row] as number] as number);
+      kind.push(part.kinds[row] as number);
       id_hash.pushTwo(idHashes[at] as number, idHashes[at + 1] as number);
       payload_hash.pushTwo(payloadHashes[at] as number, payloadHashes[at + 1] as number);
       code.pushKey(part.codes.size === 0 ? noCode : code.keyOfText(part.codes.get(row) ?? ''));
