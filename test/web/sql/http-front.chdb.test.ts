@@ -157,8 +157,8 @@ describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' :
     const names = ['max_execution_time', 'max_result_rows', 'output_format_json_quote_64bit_integers', 'join_use_nulls', 'max_threads'];
     const wanted = `name IN ('${names.join("', '")}', 'readonly', 'max_insert_threads', 'format_schema_source')`;
     expect(await rows(`SELECT name FROM system.settings WHERE ${wanted} AND readonly = 0 ORDER BY name`)).toEqual([[...names].sort()]);
-    expect(await rows(`SELECT count() FROM system.settings AS s WHERE s.readonly = 0 AND s.name = 'max_threads'`)).toEqual([['1']]);
-    expect(await rows(`SELECT count() FROM system.settings s, system.one LIMIT 1`)).not.toEqual([['0']]);
+    expect(await rows(`SELECT count() FROM system.settings AS s WHERE s.readonly = 0 AND s.name = 'max_threads'`)).toEqual([[1]]);
+    expect(await rows(`SELECT count() FROM system.settings s, system.one LIMIT 1`)).not.toEqual([[0]]);
     expect(await rows(`SELECT settings.readonly FROM system.settings WHERE name = 'max_threads'`)).toEqual([[0]]);
     expect((await post(readOnly, 'SELECT 1', '?password=key&max_threads=2&max_execution_time=5')).status).toBe(200);
   });
