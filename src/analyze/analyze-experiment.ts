@@ -18,6 +18,8 @@ export type AnalyzeRequest = {
   readonly phase?: number;
   /** State of the books as the last audit left it; unknown unless given. */
   readonly audit?: Verdict['audit'];
+  /** One look of many at a running experiment: what the last one read is not read again. The rows are the same. */
+  readonly live?: boolean;
 };
 
 export const NOT_AUDITED: Verdict['audit'] = {mismatch: null, slices_checked: 0, checked_at: null};
@@ -28,10 +30,10 @@ export const NOT_AUDITED: Verdict['audit'] = {mismatch: null, slices_checked: 0,
  * same code replays a verdict.
  */
 export async function analyzeExperiment(request: AnalyzeRequest): Promise<Verdict[]> {
-  const {warehouse, clock, versions, stream, view, cut, audit = NOT_AUDITED} = request;
+  const {warehouse, clock, versions, stream, view, cut, audit = NOT_AUDITED, live = false} = request;
   const phase = request.phase ?? (await warehouse.newestPhase({stream, view, cut})) ?? lastPhase(view);
   const previous = await previousDecisions(request);
-  const inputs = await loadInputs(warehouse, {stream, view, phase, cut});
+  const inputs = await loadInputs(warehouse, {stream, view, phase, cut}, {live});
   return buildVerdicts(inputs, {
     createdAt: clock.now(),
     versions,

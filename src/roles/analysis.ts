@@ -38,10 +38,10 @@ export const auditState = (report: AuditReport, at: EpochMs): Verdict['audit'] =
  */
 export async function analyzeAndStore(
   platform: Platform,
-  request: {readonly stream: Stream; readonly experiment: string; readonly audit?: Verdict['audit']; readonly cut?: EpochMs},
+  request: {readonly stream: Stream; readonly experiment: string; readonly audit?: Verdict['audit']; readonly cut?: EpochMs; /** One look of many: continue from the last. */ readonly live?: boolean},
 ): Promise<Verdict[]> {
   const {warehouse, registry, clock, versions} = platform;
-  const {stream, experiment, audit} = request;
+  const {stream, experiment, audit, live = false} = request;
   const cut = request.cut ?? (await newestCut(platform, stream));
   if (cut === null) {
     throw new AssayError('ASSAY_NOT_FOUND', `stream ${stream.name} has no complete data yet: some partition has nothing durable; is a worker running?`);
@@ -49,7 +49,7 @@ export async function analyzeAndStore(
   await registry.caughtUp();
   const view = requireView(platform, stream, experiment);
   const startedAt = clock.now();
-  const analysed = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, ...(audit === undefined ? {} : {audit})});
+  const analysed = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, live, ...(audit === undefined ? {} : {audit})});
   const verdicts = await addWindowsAround(analysed, {warehouse, stream, history: historyOf(registry.snapshot(), stream.name, experiment)});
   await warehouse.insertVerdicts(verdicts);
   await platform.factTraces?.analysed({stream, experiment, verdicts, cut, startedAt});

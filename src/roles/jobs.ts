@@ -125,7 +125,7 @@ export class Jobs {
     const rows: Verdict[] = [];
     for (const view of currentViews(registry, stream.name)) {
       if (['draft', 'archived'].includes(view.definition.lifecycle)) continue;
-      const request = {stream, experiment: view.experiment, cut, ...(audit === undefined ? {} : {audit})};
+      const request = {stream, experiment: view.experiment, cut, live: true, ...(audit === undefined ? {} : {audit})};
       rows.push(...(await analyzeAndStore(this.#platform, request)));
     }
     this.#analysedCuts.set(stream.name, cut);

@@ -14,6 +14,8 @@ import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
 
 /** A running one is made anew now and then, so that what was added to it in small steps does not pile up. */
 const STEPS_MAX = 2_000;
+/** Running experiments kept at hand; the one looked at longest ago goes first. */
+const LIVE_MAX = 200;
 
 type Asked = {readonly workspace: Workspace; readonly metric: number};
 
@@ -51,6 +53,10 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     if (extended === null && known !== undefined) await this.#workspaces.drop(known);
     const workspace = extended ?? (await this.#workspaces.build(scope, metrics));
     this.#live.set(name, workspace);
+    for (const [oldest, least] of [...this.#live].slice(0, Math.max(0, this.#live.size - LIVE_MAX))) {
+      this.#live.delete(oldest);
+      await this.#workspaces.drop(least);
+    }
     this.#prepared.set(scope, workspace);
   }
 
