@@ -40,7 +40,7 @@ const [runs, rate, windowMs, recoverEvery] = [Number(values.runs), Number(values
 const ROOT = resolve(import.meta.dirname, '..');
 const BROKER = join(ROOT, 'scripts/kafka/broker.sh');
 const LIMIT_MS = 5_000;
-const UNITS = Array.from({length: 20_000}, (_, index) => `user-${index}`);
+const UNITS = 20_000;
 const MIN_N = 200;
 const RECOVERY_S = 3;
 
@@ -162,6 +162,8 @@ const actionsOf = (registry, experiment) => historyOf(registry.snapshot(), 'live
 /** Requests spread evenly over time and over the SDKs. */
 class Traffic {
   failureRate = 0;
+  /** Of this run alone: an outcome counts in every experiment that its unit has met. */
+  #units;
   breachAt = undefined;
   #timer;
   #experiment;
@@ -173,6 +175,7 @@ class Traffic {
 
   constructor(experiment, trackers) {
     this.#experiment = experiment;
+    this.#units = Array.from({length: UNITS}, (_, index) => `${experiment}-user-${index}`);
     this.#trackers = trackers;
   }
 
@@ -191,7 +194,7 @@ class Traffic {
 
   /** Per SDK: whether any of the first thousand units gets the variant. */
   serves(variant) {
-    return this.#trackers.map(tracker => UNITS.slice(0, 1_000).some(unitId => tracker.assign(this.#experiment, {unitId}).variant === variant));
+    return this.#trackers.map(tracker => this.#units.slice(0, 1_000).some(unitId => tracker.assign(this.#experiment, {unitId}).variant === variant));
   }
 
   #tick() {
@@ -201,7 +204,7 @@ class Traffic {
   }
 
   #request(tracker) {
-    const unitId = UNITS[Math.floor(Math.random() * UNITS.length)];
+    const unitId = this.#units[Math.floor(Math.random() * UNITS)];
     const {variant} = tracker.expose(this.#experiment, {unitId});
     const isFailing = Math.random() < (variant === 'v2' ? this.failureRate : 0);
     tracker.outcome({unitId, status: isFailing ? 'server_error' : 'ok', measures: {latency_ms: 80 + 40 * Math.random()}});
