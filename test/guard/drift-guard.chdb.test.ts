@@ -1,0 +1,66 @@
+/** What a drift guard asks the engine: the distance from control's window, and from the variant's own time before. */
+import {afterAll, beforeAll, describe, expect, test} from 'vitest';
+import type {Guard} from '../../src/core/experiment.ts';
+import {epochMs} from '../../src/core/units.ts';
+import {seededRng} from '../../src/core/rng.ts';
+import {driftFinding} from '../../src/guard/drift.ts';
+import {chdbSkipReason} from '../helpers/chdb-engine.ts';
+import {History, metric, T0, testStream, versionsOf, viewOf} from '../warehouse/closing-histories.ts';
+import {type ChdbWarehouse, openChdbWarehouse} from '../warehouse/closing-warehouse.ts';
+
+const skipReason = await chdbSkipReason();
+const STREAM = testStream('d');
+const VIEW = viewOf({stream: 'd', experiment: 'x', metrics: [metric({key: 'score', measure: 'score'})]});
+const MINUTE = 60_000;
+const SEED = 20_261_121;
+const at = epochMs(T0 + 10 * MINUTE);
+
+/** Ten minutes of two variants alike; in the last one both move by one, and v2 by another half. */
+const outcomes = ((rng = seededRng(SEED)) =>
+  Array.from({length: 2_000}, (_, index) => {
+    const variant = index % 2 === 0 ? 'v1' : 'v2';
+    const ms = index * 300;
+    return {ms, variant, score: rng.next() + (ms >= 9 * MINUTE ? (variant === 'v2' ? 1.5 : 1) : 0)};
+  }))();
+
+function distanceOf(a: readonly number[], b: readonly number[]): number {
+  const share = (values: readonly number[], limit: number): number => values.filter(value => value <= limit).length / values.length;
+  return Math.max(...[...a, ...b].map(limit => Math.abs(share(a, limit) - share(b, limit))));
+}
+const valuesOf = (variant: string, from: number, to: number): number[] => outcomes.filter(one => one.variant === variant && one.ms >= from && one.ms < to).map(({score}) => score);
+
+describe.skipIf(skipReason !== null)(`drift guards over the engine, seed ${SEED}${skipReason === null ? '' : ` (skipped: ${skipReason})`}`, () => {
+  let harness: ChdbWarehouse;
+  beforeAll(async () => {
+    harness = await openChdbWarehouse();
+    const history = new History(STREAM);
+    for (const variant of ['v1', 'v2']) history.append({kind: 'exposure', at: 0, unitId: `unit-${variant}`, variant}, {arrival: 0});
+    for (const {ms, variant, score} of outcomes) history.append({kind: 'outcome', at: ms, unitId: `unit-${variant}`, measures: {score}}, {arrival: ms});
+    await harness.warehouse.mirrorStream(STREAM);
+    await harness.warehouse.mirrorVersions(versionsOf(VIEW));
+    await harness.warehouse.insertFacts(history.batch());
+  });
+  afterAll(() => harness?.close());
+
+  const ask = (more: Partial<Guard> = {}, {phase = 1, variant = 'v2'} = {}) => {
+    const guard: Guard = {kind: 'drift', metric: 'score', windowMs: MINUTE, above: 0.15, below: null, minN: 50, action: 'roll_back', referenceMs: null, ...more};
+    return driftFinding(harness.warehouse, {view: VIEW, guard, index: 0, variant, at}, {stream: 'd', phase});
+  };
+
+  test('against control in the same window', async () => {
+    const wanted = distanceOf(valuesOf('v2', 9 * MINUTE, 10 * MINUTE), valuesOf('v1', 9 * MINUTE, 10 * MINUTE));
+    expect(await ask()).toMatchObject({state: 'breach', n: 100, value: expect.closeTo(wanted, 12), threshold: 0.15, windowEnd: at, windowStart: at - MINUTE, rule: {name: 'guard:x:score:0'}});
+  });
+
+  test('against its own time before: both have moved', async () => {
+    const wanted = distanceOf(valuesOf('v2', 9 * MINUTE, 10 * MINUTE), valuesOf('v2', 4 * MINUTE, 9 * MINUTE));
+    expect(await ask({referenceMs: 5 * MINUTE})).toMatchObject({state: 'breach', n: 100, value: expect.closeTo(wanted, 12)});
+    expect((await ask({referenceMs: 5 * MINUTE}, {variant: 'v1'})).value).toBeGreaterThan(0.8);
+  });
+
+  test('outcomes of another phase, and measures nobody sends, say nothing', async () => {
+    expect(await ask({}, {phase: 2})).toMatchObject({state: 'inconclusive', value: null});
+    expect(await ask({metric: 'nothing'})).toMatchObject({state: 'inconclusive', value: null, n: 0});
+    expect(await ask({minN: 101})).toMatchObject({state: 'inconclusive', n: 100});
+  });
+});
