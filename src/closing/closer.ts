@@ -17,6 +17,13 @@ const STEP_SLICES_MAX = 1_000_000;
 const STEP_ROWS_SMALL = 5_000;
 const STEP_ROWS_LARGE = 50_000;
 
+/**
+ * A request costs half a second of CPU before it looks at a fact, so slices that may close wait for
+ * more of them: a fifth of the lateness they have waited already, at most a minute.
+ */
+const PATIENCE_SHARE = 0.2;
+const PATIENCE_MS_MAX = 60_000;
+
 export type CloserOptions = {
   readonly log: Pick<EventLog, 'committed' | 'describeTopic'>;
   readonly warehouse: ClosingStore;
@@ -58,6 +65,8 @@ export class Closer {
   /** Rounds of one stream wait for each other. */
   readonly #lastRound = new Map<string, Promise<unknown>>();
   readonly #revisedAt = new Map<string, EpochMs>();
+  /** Since when a stream's oldest open slice may close. */
+  readonly #closableSince = new Map<string, EpochMs>();
 
   constructor(options: CloserOptions) {
     this.#options = options;
@@ -71,7 +80,7 @@ export class Closer {
       for (const stream of config.streams()) {
         if (signal.aborted) return;
         try {
-          await this.round(stream);
+          await this.round(stream, {isPatient: true});
         } catch (error) {
           metrics.count(CLOSING_METRICS.failures, 1, {stream: stream.name});
           if (!isRetryable(error)) throw error;
@@ -82,10 +91,13 @@ export class Closer {
     }
   }
 
-  /** Closes what can be closed now; revises when that is due, or `isReviseWanted`. */
-  round(stream: Stream, {isReviseWanted = false} = {}): Promise<RoundResult> {
+  /**
+   * Closes what can be closed now, or when `isPatient` what has waited for others long enough;
+   * revises when that is due, or `isReviseWanted`.
+   */
+  round(stream: Stream, {isReviseWanted = false, isPatient = false} = {}): Promise<RoundResult> {
     const before = this.#lastRound.get(stream.name) ?? Promise.resolve();
-    const round = before.catch(() => undefined).then(() => this.#round(stream, isReviseWanted));
+    const round = before.catch(() => undefined).then(() => this.#round(stream, {isReviseWanted, isPatient}));
     this.#lastRound.set(stream.name, round);
     return round;
   }
@@ -101,7 +113,7 @@ export class Closer {
     return result;
   }
 
-  async #round(stream: Stream, isReviseWanted: boolean): Promise<RoundResult> {
+  async #round(stream: Stream, {isReviseWanted, isPatient}: Wishes): Promise<RoundResult> {
     const {log, warehouse, config, clock, metrics} = this.#options;
     const startedAt = clock.now();
     const committed = await committedOffsets(log, stream);
@@ -110,7 +122,10 @@ export class Closer {
     await this.#mirror.update(stream, config.versions(stream.name));
     const progress = lowest(arrivals);
     const state = await warehouse.closingState(stream.name);
-    if (progress === null) {
+    if (progress !== null) metrics.gauge(CLOSING_METRICS.progress, progress / 1000, {stream: stream.name});
+    // No revision while slices wait: what is below its cut must be closed.
+    const isWaiting = progress !== null && isPatient && !isReviseWanted && this.#isWaiting(stream, {state, progress});
+    if (progress === null || isWaiting) {
       return {progress, closedThrough: state.closedThrough, slicesClosed: 0, slicesRevised: 0, isRevised: false};
     }
     const work = {stream, committed, progress, state};
@@ -118,7 +133,6 @@ export class Closer {
     const isDue = isReviseWanted || this.#isReviseDue(stream);
     const {slicesRevised, isRevised} =
       isDue && closedThrough !== null ? await this.#revise({...work, closedThrough}) : NOT_REVISED;
-    metrics.gauge(CLOSING_METRICS.progress, progress / 1000, {stream: stream.name});
     if (closedThrough !== null) metrics.gauge(CLOSING_METRICS.closedThrough, closedThrough / 1000, {stream: stream.name});
     metrics.observe(CLOSING_METRICS.roundSeconds, (clock.now() - startedAt) / 1000, {stream: stream.name});
     return {progress, closedThrough, slicesClosed, slicesRevised, isRevised};
@@ -169,6 +183,22 @@ export class Closer {
     return {slicesRevised: slices, isRevised: revisedCut !== null && revisedCut >= cut};
   }
 
+  /** Whether there are slices to close and none has waited long enough for others to join it. */
+  #isWaiting(stream: Stream, {state, progress}: Pick<Work, 'state' | 'progress'>): boolean {
+    const {name, latenessMs} = stream;
+    const from = state.closedThrough ?? state.firstSliceStart;
+    if (from === null || from >= closableThrough(stream, progress)) {
+      this.#closableSince.delete(name);
+      return false;
+    }
+    const now = this.#options.clock.now();
+    const since = this.#closableSince.get(name) ?? now;
+    const isWaiting = now - since < Math.min(PATIENCE_MS_MAX, latenessMs * PATIENCE_SHARE);
+    if (isWaiting) this.#closableSince.set(name, since);
+    else this.#closableSince.delete(name);
+    return isWaiting;
+  }
+
   #isReviseDue(stream: Stream): boolean {
     const {clock, reviseEveryMs = 10_000} = this.#options;
     const last = this.#revisedAt.get(stream.name);
@@ -176,6 +206,7 @@ export class Closer {
   }
 }
 
+type Wishes = {readonly isReviseWanted: boolean; readonly isPatient: boolean};
 type Revision = Pick<RoundResult, 'slicesRevised' | 'isRevised'>;
 const NOT_REVISED: Revision = {slicesRevised: 0, isRevised: false};
 

@@ -5,13 +5,13 @@ import {closableThrough, nextStep} from '../../src/closing/close-plan.ts';
 import {Closer} from '../../src/closing/closer.ts';
 import {NO_METRICS, SILENT_LOGGER} from '../../src/core/telemetry.ts';
 import {LIVE_TOPIC} from '../../src/core/streams.ts';
-import {epochMs} from '../../src/core/units.ts';
+import {durationMs, epochMs} from '../../src/core/units.ts';
 import {simConfig, simVersions, viewsAt} from '../../src/simulate/faults/sim-experiments.ts';
 import {runWorker} from '../../src/worker/worker.ts';
 import {exposure, GROUP, openWorld, outcome, send, STREAM, T0, type World} from '../worker/worker-world.ts';
 
-function closerOver({log, warehouse, clock}: World): Closer {
-  const config = simConfig(STREAM, simVersions(T0, null), () => clock.now());
+function closerOver({log, warehouse, clock}: World, stream = STREAM): Closer {
+  const config = simConfig(stream, simVersions(T0, null), () => clock.now());
   return new Closer({log, warehouse, config, clock, logger: SILENT_LOGGER, metrics: NO_METRICS});
 }
 
@@ -81,6 +81,36 @@ describe('closer', () => {
       const rows = await world.warehouse.closedSlices('live', 'split');
       expect(rows.find(({metric, dimension}) => metric === 'score' && dimension === '')).toMatchObject({n: 2, isRevision: true});
     });
+  });
+
+  test('in its own rounds a closer lets slices wait for others, a fifth of the lateness', async () => {
+    const stream = {...STREAM, latenessMs: durationMs(60_000)};
+    const world = await openWorld();
+    const requests: number[] = [];
+    const warehouse: World['warehouse'] = {
+      ...world.warehouse,
+      closeSlices: request => {
+        requests.push(world.clock.now() - request.throughSlice);
+        return world.warehouse.closeSlices(request);
+      },
+    };
+    const closer = closerOver({...world, warehouse}, stream);
+    await world.run(async () => {
+      const stop = new AbortController();
+      const ended = runWorker({...world.options(stop.signal), stream});
+      const closing = closer.run(stop.signal);
+      await send(world.log, exposure('a', T0), exposure('b', T0), exposure('c', T0));
+      for (let second = 0; second < 180; second++) {
+        await send(world.log, outcome('a', world.clock.now()), outcome('b', world.clock.now()), outcome('c', world.clock.now()));
+        await world.clock.sleep(1_000);
+      }
+      stop.abort();
+      await Promise.all([ended, closing]);
+    });
+    // Two minutes of slices of a second: one request for each dozen of them, none much later than that.
+    expect(requests.length).toBeGreaterThan(5);
+    expect(requests.length).toBeLessThan(12);
+    expect(Math.max(...requests)).toBeLessThan(60_000 + 12_000 + 8_000);
   });
 
   test('two closers at once leave what one would', async () => {
