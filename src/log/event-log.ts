@@ -131,6 +131,12 @@ export type ConsumerOptions = {
 export interface LogConsumer {
   /** The next event; undefined after close() or when `timeoutMs` passed without one. */
   next(timeoutMs: number): Promise<ConsumerEvent | undefined>;
+  /**
+   * Resolves when the topic still is of this log epoch: so is everything handed over under it so
+   * far. Rejects with ASSAY_LOG_FENCED when it was deleted or made again meanwhile, after which
+   * offsets mean other records; ask before rows become durable under their offsets.
+   */
+  confirm(logEpoch: number): Promise<void>;
   /** Moves the group's offset of these partitions: everything below is processed. Rejects with ASSAY_LOG_FENCED for a partition that is not assigned any more. */
   commit(offsets: readonly {readonly partition: number; readonly offset: bigint}[]): Promise<void>;
   /** Stops fetching; batches already handed over stay handed over, buffered ones may still come. */

@@ -40,6 +40,10 @@ export async function flush(parts: readonly FlushPart[], context: FlushContext):
   await retried('tombstones', () => forgotten.refresh(clock.now(), units => cache.drop(units)), context);
   const batch = forgotten.withoutForgotten(toFactBatch(stream.name, parts));
   if (batch.arrivals.length > 0) {
+    // A topic made again gives its offsets to other records: rows must not be stored under the old ones' names.
+    for (const logEpoch of new Set(parts.map(({cursor}) => cursor.logEpoch))) {
+      await retried('confirm', () => context.consumer.confirm(logEpoch), context);
+    }
     await retried('facts', () => warehouse.insertFacts(batch), context);
   }
   if (batch.deadLetters.length > 0) {

@@ -246,6 +246,7 @@ export function describeEventLogContract(
         await must(first, patienceMs);
         await pull(first, 10, patienceMs);
         expect(await log.committed(topic, 'contract')).toEqual([null]);
+        await first.confirm((await log.describeTopic(topic))?.logEpoch ?? 0);
         await first.commit([{partition: 0, offset: 4n}]);
         expect(await log.committed(topic, 'contract')).toEqual([4n]);
         await first.close();

@@ -33,7 +33,7 @@ describe.skipIf(reason !== null)(`faults${reason === null ? '' : ` (skipped: ${r
     process.stdout.write(`${lines.join('\n')}\n`);
   }, RUN_LIMIT_MS);
 
-  test.each(names)('%s: nothing is lost, nothing is counted twice, the planted bug is seen', (name, {skip}) => {
+  test.for(names)('%s: nothing is lost, nothing is counted twice, the planted bug is seen', (name, {skip}) => {
     const missing = lines.find(line => line.startsWith(`${name}: skipped, `));
     if (missing !== undefined && process.env['CI'] !== 'true') skip(missing);
     const at = lines.findIndex(line => line.startsWith(`${name.padEnd(11)} |`));

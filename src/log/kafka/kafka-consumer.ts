@@ -8,6 +8,8 @@ import {unreadableOf, wholeBatchOf} from './fetched-batches.ts';
 import {FetchedQueue} from './fetched-queue.ts';
 import {bounded, toAssayError} from './kafka-errors.ts';
 import {KAFKA_LIMITS} from './kafka-options.ts';
+import {type GroupCommit, isStale} from './kafka-topics.ts';
+import {noteOf} from './topic-epochs.ts';
 
 export type KafkaConsumerParts = {
   readonly consumer: Consumer;
@@ -16,15 +18,18 @@ export type KafkaConsumerParts = {
   readonly onGap: GapReporter;
   /** The facts an assignment begins with, asked anew each time. */
   readonly loadOffsets: () => Promise<GroupOffsets>;
+  /** What tells the topic from a later one of its name. @throws ASSAY_LOG_TOPIC_MISSING */
+  readonly loadMark: () => Promise<number | undefined>;
   /** Ends of the topic's partitions, for when nothing is fetched that would tell them. */
   readonly loadEnds: () => Promise<readonly PartitionOffsets[]>;
   readonly onClose: () => void;
 };
 
 export type GroupOffsets = {
+  readonly mark: number | undefined;
   readonly logEpoch: number;
   readonly offsets: readonly PartitionOffsets[];
-  readonly committed: readonly (bigint | null)[];
+  readonly commits: readonly GroupCommit[];
 };
 
 /**
@@ -36,6 +41,7 @@ export type GroupOffsets = {
  * resumed.
  *
  *     joining ── GROUP_JOIN ─► loading offsets ─► assigned ── REBALANCING or GROUP_JOIN ─► joining
+ *        any ── the topic was deleted or made again ─► dead
  *        any ── CRASH ─► dead: next rejects with ASSAY_LOG_FENCED (no restart by kafkajs)
  */
 export class KafkaConsumer implements LogConsumer {
@@ -52,6 +58,10 @@ export class KafkaConsumer implements LogConsumer {
   #seen: readonly number[] = [];
   /** Next offset kafkajs should hand over, per partition. */
   readonly #expected = new Map<number, bigint>();
+  /** Next offset after what this assignment was handed, per partition. */
+  readonly #passed = new Map<number, bigint>();
+  #logEpoch = 0;
+  #mark: number | undefined;
   #isLoaded: Promise<void> = Promise.resolve();
   #isThrottled = false;
   #failure: AssayError | undefined;
@@ -95,6 +105,19 @@ export class KafkaConsumer implements LogConsumer {
     }
   }
 
+  async confirm(logEpoch: number): Promise<void> {
+    const {loadMark, options} = this.#parts;
+    const mark = await loadMark().catch((error: unknown) => {
+      if (error instanceof AssayError && error.code === 'ASSAY_LOG_TOPIC_MISSING') return null;
+      throw error;
+    });
+    // Topics made by hand cannot be told apart but by their offsets.
+    if (mark === logEpoch || (mark === undefined && this.#mark === undefined)) return;
+    const failure = fenced(`topic ${options.topic} was ${mark === null ? 'deleted' : 'made again'} while group ${options.group} read it`);
+    this.#fail(failure);
+    throw failure;
+  }
+
   async commit(offsets: readonly {readonly partition: number; readonly offset: bigint}[]): Promise<void> {
     const {consumer, clock, options} = this.#parts;
     const {topic, group} = options;
@@ -109,7 +132,7 @@ export class KafkaConsumer implements LogConsumer {
     if (stale !== undefined || !isCurrent())
       throw fenced(`${what}: the partitions are not assigned any more`);
     if (offsets.length === 0) return;
-    const positions = offsets.map(({partition, offset}) => ({topic, partition, offset: `${offset}`}));
+    const positions = offsets.map(({partition, offset}) => ({topic, partition, offset: `${offset}`, metadata: noteOf(this.#logEpoch)}));
     await bounded(what, () => consumer.commitOffsets(positions), {clock, ms: KAFKA_LIMITS.requestTimeoutMs});
     // kafkajs tries again under a newer generation, and keeps quiet when it has stopped.
     if (!isCurrent()) throw fenced(`${what}: the group rebalanced meanwhile`);
@@ -185,12 +208,19 @@ export class KafkaConsumer implements LogConsumer {
   /** Where each partition begins: the committed offset, or the log's start when that is not there. */
   async #load(generation: number): Promise<void> {
     const {options, onGap, loadOffsets} = this.#parts;
-    const {logEpoch, offsets, committed} = await loadOffsets();
+    const {mark, logEpoch, offsets, commits} = await loadOffsets();
+    if (generation !== this.#generation) return;
+    this.#mark = mark;
+    this.#logEpoch = logEpoch;
+    const own = commits.filter(({partition}) => this.#assigned.includes(partition));
+    await this.#replaceStale(own.filter(commit => isStale(commit, logEpoch)), offsets);
+    const committed = new Map(own.map(({partition, offset}) => [partition, offset]));
     if (generation !== this.#generation) return;
     this.#expected.clear();
+    this.#passed.clear();
     const partitions = this.#assigned.map(partition => {
       const {start, end} = offsets[partition] ?? {start: 0n, end: 0n};
-      const wanted = committed[partition] ?? start;
+      const wanted = committed.get(partition) ?? start;
       const isThere = wanted >= start && wanted <= end;
       if (!isThere) onGap({topic: options.topic, partition, expected: wanted, actual: start});
       const startOffset = isThere ? wanted : start;
@@ -202,12 +232,24 @@ export class KafkaConsumer implements LogConsumer {
     this.#wakeup.signal();
   }
 
+  /** kafkajs begins where the group committed; when that was in an earlier topic of this name, records would be passed over. */
+  async #replaceStale(stale: readonly GroupCommit[], offsets: readonly PartitionOffsets[]): Promise<void> {
+    const {consumer, options} = this.#parts;
+    if (stale.length === 0) return;
+    const metadata = noteOf(this.#logEpoch);
+    await consumer.commitOffsets(stale.map(({partition}) => ({topic: options.topic, partition, offset: `${offsets[partition]?.start ?? 0n}`, metadata})));
+    throw fenced(`topic ${options.topic} was made again after the last commit of group ${options.group}; it is read from its start`);
+  }
+
   async #onBatch({batch}: EachBatchPayload): Promise<void> {
     const generation = this.#generation;
     await this.#isLoaded;
     const {partition} = batch;
     if (generation !== this.#generation || !this.#assigned.includes(partition)) return;
     const fromOffset = fetchedOffsetOf(batch);
+    // kafkajs goes to the start when its offset is beyond the end: these are records of another topic of this name.
+    if (fromOffset < (this.#passed.get(partition) ?? fromOffset)) return this.#fail(fenced(`topic ${batch.topic} is shorter than what was read of it: it was made again`));
+    this.#passed.set(partition, BigInt(batch.lastOffset()) + 1n);
     this.#checkFirst(partition, firstOffsetOf(batch, fromOffset));
     this.#onPassed(partition, batch.lastOffset());
     this.#ends.set(partition, BigInt(batch.highWatermark));

@@ -119,13 +119,15 @@ class KafkaEventLog implements EventLog {
       clock,
       onGap: this.#onGap,
       loadOffsets: async () => {
-        const [info, offsets, committed] = await Promise.all([
-          this.describeTopic(topic),
-          this.offsets(topic),
-          this.committed(topic, group),
+        // kafkajs itself overwrites a commit that lies outside the log, so it is read at once; offsets
+        // after the epoch, so that those of a newer topic show in the next confirm.
+        const [info, commits] = await Promise.all([
+          this.#ask(what, () => this.#topics.describe(topic)),
+          this.#ask(what, () => this.#topics.commits(topic, group)),
         ]);
-        return {logEpoch: info?.logEpoch ?? 1, offsets, committed};
+        return {mark: info?.mark, logEpoch: info?.logEpoch ?? 1, commits, offsets: await this.offsets(topic)};
       },
+      loadMark: () => this.#ask(`cannot confirm topic ${topic}`, () => this.#topics.mark(topic)),
       loadEnds: () => this.offsets(topic),
       onClose: () => this.#consumers.delete(consumer),
     });

@@ -3,7 +3,7 @@ import type {PartitionOffsets, TopicInfo, TopicSpec} from '../event-log.ts';
 import {checkSameTopic, checkTopicSpec, topicMissing} from '../topic-spec.ts';
 import {kafkaTypeOf} from './kafka-errors.ts';
 import type {PartitionFetcher} from './partition-fetcher.ts';
-import {epochOfMark, MARK_CONFIG, markOf, newestEpoch, writeEpoch} from './topic-epochs.ts';
+import {epochOfMark, epochOfNote, MARK_CONFIG, markOf, newestEpoch, writeEpoch} from './topic-epochs.ts';
 
 const LONG_MAX = '9223372036854775807';
 const TIMESTAMP_TYPE = {log: 'LogAppendTime', producer: 'CreateTime'} as const;
@@ -16,11 +16,27 @@ export type KafkaTopicsParts = {
   readonly replication: number;
 };
 
+export type MarkedTopic = TopicInfo & {
+  /** The log epoch as the topic itself says it; undefined when it was made by hand. */
+  readonly mark: number | undefined;
+};
+
+export type GroupCommit = {
+  readonly partition: number;
+  /** null: there is none. */
+  readonly offset: bigint | null;
+  /** Of the topic it was made for; undefined when something else than this adapter made it. */
+  readonly logEpoch: number | undefined;
+};
+
+export const isStale = (commit: GroupCommit, logEpoch: number): boolean =>
+  commit.logEpoch !== undefined && commit.logEpoch < logEpoch;
+
 /** Topics of a cluster, by the admin client. Throws what kafkajs throws; the log translates. */
 export class KafkaTopics {
   readonly #parts: KafkaTopicsParts;
   /** Facts of a topic that hold as long as it lives. Dropped when it is created. */
-  readonly #known = new Map<string, TopicInfo>();
+  readonly #known = new Map<string, MarkedTopic>();
   #creating: Promise<void> = Promise.resolve();
 
   constructor(parts: KafkaTopicsParts) {
@@ -58,41 +74,31 @@ export class KafkaTopics {
     if (created !== undefined) checkSameTopic(created, spec);
   }
 
-  async describe(topic: string): Promise<TopicInfo | undefined> {
+  async describe(topic: string): Promise<MarkedTopic | undefined> {
     const {admin} = this.#parts;
     const topics = await admin.listTopics();
-    if (!topics.includes(topic)) {
+    const found = topics.includes(topic)
+      ? await Promise.all([admin.fetchTopicMetadata({topics: [topic]}), this.#config(topic)]).catch(goneBetween)
+      : undefined;
+    if (found === undefined) {
       this.#known.delete(topic);
       return undefined;
     }
-    const [metadata, configs] = await Promise.all([
-      admin.fetchTopicMetadata({topics: [topic]}),
-      admin.describeConfigs({
-        includeSynonyms: false,
-        resources: [
-          {
-            type: kafkajs.ConfigResourceTypes.TOPIC,
-            name: topic,
-            configNames: ['message.timestamp.type', MARK_CONFIG],
-          },
-        ],
-      }),
-    ]);
-    const config = new Map(
-      configs.resources[0]?.configEntries.map(entry => [entry.configName, entry.configValue]),
-    );
-    const info: TopicInfo = {
+    const [metadata, config] = found;
+    const mark = epochOfMark(config.get(MARK_CONFIG));
+    const info: MarkedTopic = {
       topic,
       partitions: metadata.topics[0]?.partitions.length ?? 0,
       clock: config.get('message.timestamp.type') === TIMESTAMP_TYPE.log ? 'log' : 'producer',
-      logEpoch: epochOfMark(config.get(MARK_CONFIG)) ?? (await newestEpoch(topic, this.#parts)) + 1,
+      logEpoch: mark ?? (await newestEpoch(topic, this.#parts)) + 1,
+      mark,
     };
     this.#known.set(topic, info);
     return info;
   }
 
   /** What was known when the topic was last described. @throws ASSAY_LOG_TOPIC_MISSING */
-  async get(topic: string): Promise<TopicInfo> {
+  async get(topic: string): Promise<MarkedTopic> {
     const info = this.#known.get(topic) ?? (await this.describe(topic));
     if (info === undefined) throw topicMissing(topic);
     return info;
@@ -114,14 +120,42 @@ export class KafkaTopics {
       .sort((a, b) => a.partition - b.partition);
   }
 
+  /** An offset committed for an earlier topic of this name is none. */
   async committed(topic: string, group: string): Promise<(bigint | null)[]> {
-    const {partitions} = await this.get(topic);
+    const commits = await this.commits(topic, group);
+    const known = await this.get(topic);
+    const isNewer = commits.some(({logEpoch}) => logEpoch !== undefined && logEpoch > known.logEpoch);
+    const {partitions, logEpoch} = isNewer ? ((await this.describe(topic)) ?? known) : known;
+    const offsets = new Map(commits.map(commit => [commit.partition, isStale(commit, logEpoch) ? null : commit.offset]));
+    return Array.from({length: partitions}, (_, partition) => offsets.get(partition) ?? null);
+  }
+
+  async commits(topic: string, group: string): Promise<GroupCommit[]> {
     const [found] = await this.#parts.admin.fetchOffsets({groupId: group, topics: [topic]});
-    const offsets = new Map(found?.partitions.map(({partition, offset}) => [partition, BigInt(offset)]));
-    return Array.from({length: partitions}, (_, partition) => {
-      const offset = offsets.get(partition) ?? -1n;
-      return offset < 0n ? null : offset;
+    return (found?.partitions ?? []).map(({partition, offset, metadata}) => ({
+      partition,
+      offset: BigInt(offset) < 0n ? null : BigInt(offset),
+      logEpoch: epochOfNote(metadata),
+    }));
+  }
+
+  /** What tells the topic from another of its name; undefined when it was made by hand. */
+  async mark(topic: string): Promise<number | undefined> {
+    return epochOfMark((await this.#config(topic)).get(MARK_CONFIG));
+  }
+
+  async #config(topic: string): Promise<ReadonlyMap<string, string>> {
+    const {resources} = await this.#parts.admin.describeConfigs({
+      includeSynonyms: false,
+      resources: [
+        {
+          type: kafkajs.ConfigResourceTypes.TOPIC,
+          name: topic,
+          configNames: ['message.timestamp.type', MARK_CONFIG],
+        },
+      ],
     });
+    return new Map(resources[0]?.configEntries.map(entry => [entry.configName, entry.configValue]));
   }
 
   async #offsetsOf(topic: string): Promise<{partition: number; low: string; high: string}[]> {
@@ -134,6 +168,11 @@ export class KafkaTopics {
       return this.#parts.admin.fetchTopicOffsets(topic);
     }
   }
+}
+
+/** A topic that is being deleted is listed a little longer than it is there. */
+function goneBetween(error: unknown): undefined {
+  if (kafkaTypeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw error;
 }
 
 function configOf({clock, retentionMs}: TopicSpec, epoch: number): {name: string; value: string}[] {

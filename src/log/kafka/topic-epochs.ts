@@ -28,6 +28,15 @@ export function epochOfMark(value: string | undefined): number | undefined {
   return epoch > 0n && epoch <= EPOCH_MAX ? Number(epoch) : undefined;
 }
 
+/** Travels with each commit: an offset says nothing about a topic that was made again since. */
+export const noteOf = (logEpoch: number): string => `log epoch ${logEpoch}`;
+
+/** undefined: committed by something else, such as an operator's tool. */
+export function epochOfNote(note: string | null | undefined): number | undefined {
+  const found = /^log epoch (\d+)$/.exec(note ?? '');
+  return found === null ? undefined : Number(found[1]);
+}
+
 /** The newest epoch written down for the topic; 0 when there is none. */
 export async function newestEpoch(
   topic: string,

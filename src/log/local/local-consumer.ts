@@ -80,6 +80,11 @@ export class LocalConsumer implements LogConsumer {
     }
   }
 
+  /** Local topics are never deleted. */
+  confirm(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async commit(offsets: readonly {readonly partition: number; readonly offset: bigint}[]): Promise<void> {
     const {options, store} = this.#parts;
     const stale = offsets.find(({partition}) => !this.#positions.has(partition));

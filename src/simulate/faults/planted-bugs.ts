@@ -125,6 +125,7 @@ function dropLate(inner: Warehouse, {stream}: {stream: Stream}): Warehouse {
 function commitTooFar(inner: LogConsumer): LogConsumer {
   return {
     next: timeoutMs => inner.next(timeoutMs),
+    confirm: logEpoch => inner.confirm(logEpoch),
     commit: offsets => inner.commit(offsets.map(({partition, offset}) => ({partition, offset: offset + 1n}))),
     pause: partitions => inner.pause(partitions),
     resume: partitions => inner.resume(partitions),

@@ -108,6 +108,7 @@ export class SimProcess {
         const event = await inner.next(timeoutMs);
         return this.#isDead ? never() : event;
       },
+      confirm: logEpoch => this.#step('ASSAY_LOG_UNAVAILABLE', () => inner.confirm(logEpoch)),
       commit: offsets =>
         this.#step('ASSAY_LOG_UNAVAILABLE', async () => {
           const rates = faults();

@@ -101,6 +101,79 @@ describe.skipIf('skipped' in own)(`a broker of its own${'skipped' in own ? ` (${
     await admin.disconnect();
   });
 
+  describe('a topic made again', () => {
+    const spec = (topic: string) => ({topic, partitions: 1, clock: 'log', retentionMs: null}) as const;
+    const client = () => new kafkajs.Kafka({brokers: [...kafka.brokers], logLevel: kafkajs.logLevel.NOTHING});
+
+    async function makeAgain(topic: string, log: EventLog, records: number): Promise<void> {
+      const admin = client().admin();
+      await admin.connect();
+      await admin.deleteTopics({topics: [topic]});
+      await admin.disconnect();
+      const operator = await open(kafka.brokers);
+      while ((await operator.describeTopic(topic)) !== undefined) await systemClock.sleep(20);
+      await operator.createTopic(spec(topic));
+      await operator.append(topic, numbered(records, 0));
+      await log.describeTopic(topic);
+    }
+
+    test.each([
+      {name: 'longer', records: 150},
+      {name: 'shorter', records: 20},
+    ])('$name than what was read of it: the consumer is fenced before rows are stored, the next one reads it all', async ({name, records}) => {
+      const log = await open(kafka.brokers);
+      const topic = `again-${name}`;
+      await log.createTopic(spec(topic));
+      await log.append(topic, numbered(100, 0));
+      const before = await log.openConsumer(consumerOf(topic));
+      await pull(before, 100, PATIENCE_MS);
+      await before.commit([{partition: 0, offset: 100n}]);
+      await expect(before.confirm(1)).resolves.toBeUndefined();
+      await makeAgain(topic, log, records);
+      await expect(before.confirm(1)).rejects.toMatchObject({code: 'ASSAY_LOG_FENCED', message: expect.stringContaining(topic)});
+      await expect(before.next(PATIENCE_MS)).rejects.toMatchObject({code: 'ASSAY_LOG_FENCED'});
+      await before.close();
+      const after = await log.openConsumer(consumerOf(topic));
+      expect(await nextOf(after, 'assigned', PATIENCE_MS)).toMatchObject({logEpoch: 2, partitions: [{partition: 0, startOffset: 0n}]});
+      expect((await pull(after, records, PATIENCE_MS)).records.map(r => r.offset)).toEqual(Array.from({length: records}, (_, i) => BigInt(i)));
+      await expect(after.confirm(2)).resolves.toBeUndefined();
+      await after.close();
+    });
+
+    /** Commits as a worker does that does not know yet. */
+    async function commitLate(topic: string, metadata: string): Promise<void> {
+      const consumer = client().consumer({groupId: consumerOf(topic).group});
+      await consumer.connect();
+      await consumer.subscribe({topics: [topic]});
+      const isIn = new Promise(resolve => consumer.on(consumer.events.GROUP_JOIN, resolve));
+      await consumer.run({autoCommit: false, eachMessage: () => Promise.resolve()});
+      await isIn;
+      await consumer.commitOffsets([{topic, partition: 0, offset: '15', metadata}]);
+      await consumer.disconnect();
+    }
+
+    test('a commit that belongs to the earlier topic passes nothing over', async () => {
+      const log = await open(kafka.brokers);
+      const topic = 'again-committed';
+      await log.createTopic(spec(topic));
+      await makeAgain(topic, log, 20);
+      await commitLate(topic, 'log epoch 1');
+      expect(await log.committed(topic, consumerOf(topic).group)).toEqual([null]);
+      const first = await log.openConsumer(consumerOf(topic));
+      await expect(first.next(PATIENCE_MS)).rejects.toMatchObject({code: 'ASSAY_LOG_FENCED', message: expect.stringContaining('read from its start')});
+      await first.close();
+      const second = await log.openConsumer(consumerOf(topic));
+      expect((await pull(second, 20, PATIENCE_MS)).records[0]?.offset).toBe(0n);
+      await second.close();
+      // The control: the same commit of the topic that is there counts.
+      await commitLate(topic, 'log epoch 2');
+      expect(await log.committed(topic, consumerOf(topic).group)).toEqual([15n]);
+      const third = await log.openConsumer(consumerOf(topic));
+      expect((await pull(third, 5, PATIENCE_MS)).records[0]?.offset).toBe(15n);
+      await third.close();
+    });
+  });
+
   test('records that retention removed before a group read them are logged and counted', async () => {
     const counted: number[] = [];
     const metrics = {
