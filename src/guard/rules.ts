@@ -70,12 +70,15 @@ export type Rule = {
   readonly action: RuleAction;
 };
 
+/** `index` is the guard's place in its definition. */
+export const guardRuleName = ({experiment, metric, index}: {readonly experiment: string; readonly metric: string; readonly index: number}): string => `guard:${experiment}:${metric}:${index}`;
+
 /** The alert rules that an experiment's own guards on windows stand for. A guard on a metric that has no window value is left out by validation of the definition. */
 export function rulesOfGuards(view: ExperimentView): Rule[] {
   const {experiment, control, variants, guards, metrics} = view.definition;
   const treatments = variants.map(variant => variant.key).filter(key => key !== control);
   return guards.flatMap((guard, index): Rule[] => (guard.kind === undefined ? [{
-    name: `guard:${experiment}:${guard.metric}:${index}`,
+    name: guardRuleName({experiment, metric: guard.metric, index}),
     kind: 'window',
     experiment,
     variants: treatments,

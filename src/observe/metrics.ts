@@ -9,6 +9,8 @@ export type ShownMetrics = Metrics & {
   readonly contentType: string;
   /** Current value of a gauge or counter summed over its labels; 0 when it was never set. */
   total(name: string): Promise<number>;
+  /** Whether this process ever set it. */
+  has(name: string): boolean;
 };
 
 type Instrument = Counter | Gauge | Histogram;
@@ -44,6 +46,7 @@ export function openMetrics(withDefaults = true): ShownMetrics {
     },
     render: () => registry.metrics(),
     contentType: registry.contentType,
+    has: name => byName.has(name),
     total: async name => {
       const instrument = byName.get(name);
       if (instrument === undefined) return 0;

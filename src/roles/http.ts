@@ -3,10 +3,12 @@ import type {EpochMs} from '../core/units.ts';
 import {currentOf} from '../experiment/state.ts';
 import {EventDoor} from '../ingest/accept-events.ts';
 import {committedOffsets} from '../closing/committed-offsets.ts';
+import {loadQuery} from '../warehouse/clickhouse/query-file.ts';
 import {AuditLog} from '../web/access/audit-log.ts';
 import {KeyRing} from '../web/access/key-file.ts';
 import type {PipelineState} from '../web/pipeline-state.ts';
 import {openServer} from '../web/server.ts';
+import {backtestGuard} from './guard-backtest.ts';
 import {openNotifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
 import {openSqlEndpoint} from './sql-endpoint.ts';
@@ -48,6 +50,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     ...(platform.tracing === undefined ? {} : {tracing: platform.tracing}),
     pipeline: stream => pipelineState(platform, stream),
     redeliver: id => outbox.redeliver(id),
+    backtest: request => backtestGuard(platform, request),
     unready: async () => {
       const reasons = [...unready()];
       if (registry.isAway) reasons.push('the experiments topic cannot be read; the last good configuration is in force');
@@ -97,9 +100,16 @@ async function pipelineState({log, warehouse, metrics, versions}: Platform, stre
     progress: isWhole ? isoOf(Math.min(...progress.map(Number))) : null,
     closed_through: isoOf(closing.closedThrough),
     revised_cut: isoOf(closing.revisedCut),
-    paused_seconds: await metrics.total('assay_worker_paused_seconds_total'),
+    paused_seconds: metrics.has('assay_worker_ready') ? await metrics.total('assay_worker_paused_seconds_total') : null,
+    audit: await newestAudit(warehouse, stream.name),
     versions: {...versions},
   };
+}
+
+/** The audit runs where the jobs are; every verdict carries what it found. */
+async function newestAudit(warehouse: Platform['warehouse'], stream: string): Promise<PipelineState['audit']> {
+  const [row] = await warehouse.query(loadQuery('newest-audit'), {parameters: {stream}});
+  return row === undefined ? null : (JSON.parse(String(row['audit'])) as PipelineState['audit']);
 }
 
 const isoOf = (at: EpochMs | number | null): string | null => (at === null ? null : new Date(at).toISOString());

@@ -2,6 +2,7 @@ import type {Clock} from '../core/clock.ts';
 import type {Stream} from '../core/streams.ts';
 import type {Logger} from '../core/telemetry.ts';
 import type {ExperimentRegistry} from '../experiment/registry.ts';
+import type {Episode} from '../guard/backtest.ts';
 import type {EventDoor} from '../ingest/accept-events.ts';
 import type {DeliveryRow, OutboxStore, ReadStore, VerdictStore} from '../warehouse/warehouse.ts';
 import type {AuditLog} from './access/audit-log.ts';
@@ -25,6 +26,8 @@ export type Backend = {
   readonly pipeline: (stream: Stream) => Promise<PipelineState>;
   /** One more attempt of a delivery. @throws AssayError ASSAY_NOT_FOUND */
   readonly redeliver: (deliveryId: string) => Promise<DeliveryRow>;
+  /** When a guard would have fired over the stored slices of the last days. @throws AssayError ASSAY_NOT_FOUND */
+  readonly backtest: (request: {readonly stream: Stream; readonly rule: string; readonly days: number}) => Promise<{readonly rule: string; readonly from: string; readonly to: string; readonly episodes: readonly Episode[]}>;
   /** Address of this server in links of reports; '' when it has none. */
   readonly publicUrl: string;
   /** Signs addresses of charts; without it none can be fetched without a key. */

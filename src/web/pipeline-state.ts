@@ -7,8 +7,10 @@ export type PipelineState = {
   readonly progress: string | null;
   readonly closed_through: string | null;
   readonly revised_cut: string | null;
-  /** Of this process; in cluster mode each worker shows its own at `/metrics`. */
-  readonly paused_seconds: number;
+  /** Of the workers in this process; null where it has none, and each worker shows its own at `/metrics`. */
+  readonly paused_seconds: number | null;
+  /** As the newest verdict says; null before the first. */
+  readonly audit: {readonly mismatch: number | null; readonly slices_checked: number; readonly checked_at: string | null} | null;
   readonly versions: Readonly<Record<string, string>>;
 };
 

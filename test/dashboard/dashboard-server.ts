@@ -35,8 +35,12 @@ export async function openDashboard(access?: Access): Promise<DashboardServer> {
         deadLetters: () => Promise.resolve([{stream: STREAM.name, partition: 0, offset: '7', code: 'undecodable', message: HOSTILE, key: HOSTILE, value: new Uint8Array([1]), arrival_ts: '2026-11-21T07:00:00.000Z'}]),
       }),
       pipeline: ({name}) => Promise.resolve({
-        stream: name, lag_records: 12, progress: '2026-11-21T07:59:00.000Z', closed_through: '2026-11-21T07:58:00.000Z', revised_cut: null, paused_seconds: 1.5, versions: {assay: '0.1.0', engine: HOSTILE},
+        stream: name, lag_records: 12, progress: '2026-11-21T07:59:00.000Z', closed_through: '2026-11-21T07:58:00.000Z', revised_cut: null, paused_seconds: 1.5, audit: {mismatch: 0, slices_checked: 200, checked_at: '2026-11-21T07:59:30.000Z'}, versions: {assay: '0.1.0', engine: HOSTILE},
         partitions: [{partition: 0, log_epoch: 1, first_offset: '0', end_offset: '90', committed_offset: '78', lag_records: 12, progress: '2026-11-21T07:59:00.000Z'}],
+      }),
+      backtest: ({rule, days}) => Promise.resolve({
+        rule, from: new Date(Date.parse('2026-11-21T08:00:00.000Z') - days * 86_400_000).toISOString(), to: '2026-11-21T08:00:00.000Z',
+        episodes: [1, 2, 3].map(day => ({rule, experiment: 'experiment-000', variant: HOSTILE_NAME, window_start: null, fired_at: `2026-11-1${day}T08:00:00.000Z`, resolved_at: null, value: 120, threshold: 100, reason: HOSTILE})),
       }),
       redeliver: id => {
         redelivered.push(id);

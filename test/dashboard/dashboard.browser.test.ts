@@ -101,6 +101,18 @@ inBrowser('the dashboard in Chromium', () => {
     expect(await axe()).not.toEqual([]);
   });
 
+  test('a guard is tried on the last week, and the pipeline says what the audit checked', async () => {
+    await show('/guards');
+    await page.getByRole('button', {name: 'Try on the last week: experiment-000 latency_p95'}).click();
+    await page.getByText('would have fired 3 times').waitFor();
+    expect(await page.locator('tbody tr').first().locator('li').count()).toBe(3);
+    expect(await axe()).toEqual([]);
+    await page.screenshot({path: join(SHOTS, '_guards-backtest.png')});
+    await show('/pipeline');
+    expect(await page.locator('dl.tiles').innerText()).toMatch(/Slices recomputed by the audit\s+200 checked, 0 differ/);
+    expect(complaints).toEqual([]);
+  });
+
   test('the list shows every experiment, the most urgent first, and finds by name, lifecycle and decision', async () => {
     await show('/');
     expect(await page.locator('tbody tr').count()).toBe(EXPERIMENTS);

@@ -24,6 +24,34 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
+test('one backtest at a time, and the flag is let go after a failure', async () => {
+  let release: () => void = () => undefined;
+  const held = new Promise<void>(resolve => {
+    release = resolve;
+  });
+  const asked: unknown[] = [];
+  const own = await openTestServer({
+    backtest: async ({rule, days}) => {
+      asked.push([rule, days]);
+      await held;
+      if (rule === 'wrong') throw new AssayError('ASSAY_NOT_FOUND', 'no guard wrong');
+      return {rule, from: 'a', to: 'b', episodes: []};
+    },
+  });
+  const ask = (rule: string, more = ''): Promise<Answer> => callAt(own.url, `/v1/guards/backtest?rule=${encodeURIComponent(rule)}${more}`);
+  const first = ask('wrong');
+  await expect.poll(() => asked.length).toBe(1);
+  expect((await ask('other')).status).toBe(429);
+  release();
+  expectProblem(await first, 404, /no guard wrong/);
+  expect((await ask("guard:e:m:0'; DROP", '&days=31')).status).toBe(200);
+  expect(asked).toEqual([['wrong', 7], ["guard:e:m:0'; DROP", 31]]);
+  for (const more of ['&days=32', '&days=0', '&days=-1', '&days=x']) expect((await ask('r', more)).status).toBe(400);
+  expect((await ask('')).status).toBe(400);
+  await own.close();
+});
+
+
 const call = (path: string, init: RequestInit = {}): Promise<Answer> => callAt(server.url, path, init);
 
 const post = (body: string, type = 'application/json', headers: Record<string, string> = {}): Promise<Answer> =>

@@ -10,7 +10,8 @@ type Pipeline = {
   readonly lag_records: number;
   readonly progress: string | null;
   readonly closed_through: string | null;
-  readonly paused_seconds: number;
+  readonly paused_seconds: number | null;
+  readonly audit: {readonly mismatch: number | null; readonly slices_checked: number; readonly checked_at: string | null} | null;
   readonly versions: Readonly<Record<string, string>>;
 };
 type Books = Readonly<Record<string, number>>;
@@ -52,10 +53,19 @@ function Tiles({state, mismatch}: {readonly state: Pipeline; readonly mismatch: 
       <div class="tile"><dt>{words.lag}</dt><dd>{formatCount(state.lag_records)} {words.records}</dd></div>
       <div class="tile"><dt>{words.progress}</dt><dd><Instant at={state.progress} /></dd></div>
       <div class="tile"><dt>{words.closedThrough}</dt><dd><Instant at={state.closed_through} /></dd></div>
-      <div class="tile"><dt>{words.pausedSeconds}</dt><dd>{formatNumber(state.paused_seconds)} {words.seconds}</dd></div>
+      <div class="tile"><dt>{words.pausedSeconds}</dt><dd>{state.paused_seconds === null ? <span class="soft">{words.elsewhere}</span> : `${formatNumber(state.paused_seconds)} ${words.seconds}`}</dd></div>
+      <div class="tile"><dt>{words.auditState}</dt><dd><AuditState audit={state.audit} /></dd></div>
       <div class="tile"><dt>{words.ledger}</dt><dd>{mismatch === undefined ? '…' : <Badge tone={mismatch === 0 ? 'good' : 'bad'}>{mismatch === 0 ? words.balanced : `${words.unbalanced}: ${mismatch}`}</Badge>}</dd></div>
     </dl>
   );
+}
+
+/** Nothing checked is no good news. */
+function AuditState({audit}: {readonly audit: Pipeline['audit']}) {
+  const {words} = useShell();
+  if (audit === null) return <span class="soft">{words.noVerdict}</span>;
+  const isSound = audit.mismatch === 0 && audit.slices_checked > 0;
+  return <><Badge tone={isSound ? 'good' : 'bad'}>{words.auditChecked(audit.slices_checked, audit.mismatch ?? 0)}</Badge> <span class="soft"><Instant at={audit.checked_at} /></span></>;
 }
 
 function Throughput({minutes}: {readonly minutes: readonly Minute[]}) {

@@ -1,6 +1,7 @@
 import {z} from 'zod';
 import type {DeliveryRow} from '../../warehouse/warehouse.ts';
 import {currentVersions} from '../../experiment/state.ts';
+import {guardRuleName} from '../../guard/rules.ts';
 import type {Backend} from '../backend.ts';
 import {ProblemError} from '../problem.ts';
 import {json, type Route, route, wholeNumber} from '../route.ts';
@@ -12,11 +13,15 @@ const DELIVERY = z.object({
   next_attempt_at: z.string().nullable(), changed_at: z.string(), last_status: z.number().nullable(), last_error: z.string(), duration_ms: z.number().nullable(),
 });
 const GUARD = z.object({
+  rule: z.string().nullable().describe('For a backtest; null for a guard that looks at no windows.'),
   experiment: z.string(), version: z.number(), metric: z.string(), window_s: z.number(), above: z.number().nullable(), below: z.number().nullable(), min_n: z.number(), action: z.string(), lifecycle: z.string(),
+});
+const EPISODE = z.object({
+  rule: z.string(), experiment: z.string(), variant: z.string(), window_start: z.string().nullable(), fired_at: z.string(), resolved_at: z.string().nullable(), value: z.number().nullable(), threshold: z.number().nullable(), reason: z.string(),
 });
 const LISTED_MAX = 1_000;
 
-export const alertRoutes = (backend: Backend): Route[] => [...stateRoutes(backend), ...deliveryRoutes(backend)];
+export const alertRoutes = (backend: Backend): Route[] => [...stateRoutes(backend), backtestRoute(backend), ...deliveryRoutes(backend)];
 
 const stateRoutes = (backend: Backend): Route[] => [
   route({
@@ -45,14 +50,37 @@ const stateRoutes = (backend: Backend): Route[] => [
       const {name} = await backend.stream(query.stream);
       const versions = currentVersions(backend.registry.snapshot(), name).sort((a, b) => (a.experiment < b.experiment ? -1 : 1));
       const guards = versions.flatMap(({experiment, version, definition}) =>
-        definition.guards.map(({metric, windowMs, above, below, minN, action}) => ({
-          experiment, version, metric, window_s: windowMs / 1000, above, below, min_n: minN, action, lifecycle: definition.lifecycle,
+        definition.guards.map(({kind, metric, windowMs, above, below, minN, action}, index) => ({
+          rule: kind === undefined ? guardRuleName({experiment, metric, index}) : null, experiment, version, metric, window_s: windowMs / 1000, above, below, min_n: minN, action, lifecycle: definition.lifecycle,
         })),
       );
       return json({guards});
     },
   }),
 ];
+
+/** One at a time: a week of windows is much to read, and the page asks for one guard after the other. */
+function backtestRoute(backend: Backend): Route {
+  let isRunning = false;
+  return route({
+    method: 'GET',
+    path: '/v1/guards/backtest',
+    permission: 'read',
+    tag: 'alerts',
+    summary: 'When a guard would have fired over the stored slices of the last days. Nothing is stored and nobody is told.',
+    query: z.object({stream, rule: z.string().min(1, 'name the guard as /v1/guards does').max(500), days: wholeNumber(1, 31).default(7)}),
+    answers: {200: {describe: 'Oldest first.', schema: z.object({rule: z.string(), from: z.string(), to: z.string(), episodes: z.array(EPISODE)})}, 404: {describe: 'There is no such guard, or no data.'}, 429: {describe: 'Another backtest is under way.'}},
+    handle: async ({query}) => {
+      if (isRunning) throw new ProblemError({status: 429, title: 'Too many requests', detail: 'another backtest is under way; wait for it', retryAfterSeconds: 2});
+      isRunning = true;
+      try {
+        return json(await backend.backtest({stream: await backend.stream(query.stream), rule: query.rule, days: query.days}));
+      } finally {
+        isRunning = false;
+      }
+    },
+  });
+}
 
 const deliveryRoutes = (backend: Backend): Route[] => [
   route({

@@ -15,7 +15,8 @@ const STATE = z.object({
   progress: z.string().nullable(),
   closed_through: z.string().nullable(),
   revised_cut: z.string().nullable(),
-  paused_seconds: z.number(),
+  paused_seconds: z.number().nullable().describe('Of the workers in this process; null where it has none.'),
+  audit: z.object({mismatch: z.number().nullable(), slices_checked: z.number(), checked_at: z.string().nullable()}).nullable().describe('Stored slices recomputed from facts; mismatch must be 0.'),
   versions: z.record(z.string(), z.string()),
 });
 const LEDGER_ROWS_MAX = 10_000;

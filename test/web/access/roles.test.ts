@@ -41,6 +41,7 @@ const ALLOWED: Readonly<Record<string, readonly Who[]>> = {
   'GET /v1/charts/:file': ALL,
   'GET /v1/alerts': READS,
   'GET /v1/guards': READS,
+  'GET /v1/guards/backtest': READS,
   'GET /v1/deliveries': READS,
   'GET /v1/deliveries/:delivery': READS,
   'POST /v1/deliveries/:delivery/redeliver': CHANGES,
