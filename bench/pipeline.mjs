@@ -25,8 +25,8 @@ await withDirectory(async directory => {
     const records = await fill(log, stream, eventsOf({count: Number(events), units: 50_000, experiments: 10, startTs, lengthMs: 600_000}));
     const views = viewsOf(stream.name, 10, {startTs});
     const reading = await measured(() => readAll(log, stream, records));
-    const own = await measured(() => work({log, warehouse: NO_WAREHOUSE, stream: {...stream, name: `${stream.name}-own`}, views, records}));
-    const whole = await measured(() => work({log, warehouse, stream, views, records}));
+    const own = await measured(() => work({log, warehouse: NO_WAREHOUSE, stream: {...stream, name: `${stream.name}-own`}, views, records, isBacklog: true}));
+    const whole = await measured(() => work({log, warehouse, stream, views, records, isBacklog: true}));
     rows.push(line(`${kind}: reading + avsc`, reading, records, reading), line(`${kind}: worker alone`, own, records, reading), line(`${kind}: whole pipeline`, whole, records, reading));
     await log.close();
   }

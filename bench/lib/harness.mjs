@@ -58,7 +58,11 @@ export function viewsOf(stream, count, {design = 'split', startTs}) {
     definition: {
       experiment: `exp-${index}`, design, variants: [{key: 'a', weight: 1}, {key: 'b', weight: 1}], control: 'a', fallback: 'a', hasWeights: true,
       metrics: ['latency_ms', 'tokens', 'error'].map(metric),
-      analysis: {alpha: 0.05}, guards: [], lifecycle: 'running', sampleRate: 1, allocation: 1,
+      analysis: {
+        alpha: 0.05, correction: 'holm', lookEveryMs: 60_000, minN: 200, minRunMs: 0, maxN: null, maxRunMs: null, pairCoverageMin: 0.8,
+        srmAlpha: 0.001, crossoverMax: 0.02, tuningN: 1_000,
+      },
+      guards: [], lifecycle: 'running', sampleRate: 1, allocation: 1,
     },
     phases: [{phase: 1, validFrom: startTs, validTo: null, weights: {a: 0.5, b: 0.5}}],
   }));
@@ -141,8 +145,11 @@ export async function measured(work) {
   return {result, cpu: cpuSeconds(before), seconds: (performance.now() - startedAt) / 1000, rssMiB: Math.round(rss / 2 ** 20)};
 }
 
-/** Runs a worker until it made `records` rows durable and committed them. */
-export async function work({log, warehouse, stream, views, records}) {
+/**
+ * Runs a worker until it made `records` rows durable and committed them. Of a backlog it is
+ * told to stop once everything is read, so that its last rows wait for no flush by age.
+ */
+export async function work({log, warehouse, stream, views, records, isBacklog = false}) {
   const hasher = await openRecordHasher();
   const done = new AbortController();
   let arrived = 0;
@@ -154,8 +161,34 @@ export async function work({log, warehouse, stream, views, records}) {
       if (arrived >= records) done.abort();
     },
   };
-  const end = await runWorker({stream, log, warehouse: counted, codec: CODEC, hasher, views: () => views, ...PORTS, owner: 'bench', signal: done.signal});
+  const source = isBacklog ? endingAfter(log, records, () => done.abort()) : log;
+  const end = await runWorker({stream, log: source, warehouse: counted, codec: CODEC, hasher, views: () => views, ...PORTS, owner: 'bench', signal: done.signal});
   if (end.reason !== 'stopped') throw end.error;
+  if (isBacklog && arrived < records) throw new Error(`${arrived} of ${records} rows are durable: the last flush took too long`);
+}
+
+/** The log, with word of it when the consumer gave out as many records. */
+function endingAfter(log, records, tell) {
+  let read = 0;
+  return {
+    append: (...given) => log.append(...given),
+    openConsumer: async options => {
+      const consumer = await log.openConsumer(options);
+      return {
+        next: async timeoutMs => {
+          const event = await consumer.next(timeoutMs);
+          if (event?.type === 'batch') read += event.records.length;
+          if (read >= records) tell();
+          return event;
+        },
+        commit: offsets => consumer.commit(offsets),
+        pause: partitions => consumer.pause(partitions),
+        resume: partitions => consumer.resume(partitions),
+        endOffsets: () => consumer.endOffsets(),
+        close: () => consumer.close(),
+      };
+    },
+  };
 }
 
 /** No facts are kept: what remains is the worker's own cost. */
