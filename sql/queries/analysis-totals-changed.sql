@@ -3,11 +3,11 @@ INSERT INTO analysis_totals (workspace, key, variant, outcomes, outcomes_late, s
 SELECT {workspace:String}, key, variant, sum(outcomes), sum(outcomes_late), min(seen_ms),
   sumForEach(n), sumForEach(sum_q), sumForEach(denominator_q), minForEach(from_ms), maxForEach(to_ms), {step:UInt32}
 FROM (
-  SELECT key, variant, count() AS outcomes, countIf(is_late) AS outcomes_late, min(event_ms) AS seen_ms,
+  SELECT key, /* variant */, count() AS outcomes, countIf(is_late) AS outcomes_late, min(event_ms) AS seen_ms,
     /* totals */
   FROM analysis_values
   WHERE workspace = {workspace:String} AND sign = 1
-  GROUP BY key, variant
+  GROUP BY /* unit */
   UNION ALL
   SELECT key, variant, outcomes, outcomes_late, seen_ms, n, sum_q, denominator_q, from_ms, to_ms
   FROM analysis_totals FINAL

@@ -10,11 +10,12 @@ SELECT {changed:String}, fresh.key,
   fresh.forgotten_ms,
   {step:UInt32}
 FROM (
+  WITH bitOr(bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_ts)), 128), toUInt256(reinterpretAsUInt128(reverse(event_id)))) AS place
   SELECT reinterpretAsUInt128(sipHash128(unit_id)) AS key, countIf(phase = {phase:UInt32}) AS n,
-    toString(argMinIf(exposures.variant, (event_ts, event_id), phase = {phase:UInt32})) AS variant,
+    toString(argMinIf(exposures.variant, place, phase = {phase:UInt32})) AS variant,
     minIf(exposures.variant, phase = {phase:UInt32}) != maxIf(exposures.variant, phase = {phase:UInt32}) AS is_crossover,
     if(n = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase = {phase:UInt32}))) AS first_ms,
-    argMinIf(event_id, (event_ts, event_id), phase = {phase:UInt32}) AS first_id,
+    toFixedString(reverse(reinterpretAsFixedString(toUInt128(minIf(place, phase = {phase:UInt32})))), 16) AS first_id,
     if(countIf(phase > {phase:UInt32}) = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase > {phase:UInt32}))) AS left_ms,
     toUnixTimestamp64Milli(any(forgotten_ts)) AS forgotten_ms
   FROM exposures FINAL

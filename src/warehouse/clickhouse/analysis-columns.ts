@@ -34,7 +34,7 @@ export function totalColumns(metrics: readonly Metric[]): string {
   const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
   return [
     `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
-    `CAST([${each((metric, has, i) => `sumIf(${q('value', metric, i)}, ${has})`)}], 'Array(Int128)') AS sum_q`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 1 ? `toInt128(countIf(${has} AND value[${i + 1}] = 1)) * ${10 ** metric.scale}` : `sumIf(${q('value', metric, i)}, ${has})`))}], 'Array(Int128)') AS sum_q`,
     `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf(${q('denominator', metric, i)}, ${has})` : `toInt128(countIf(${has}))`))}], 'Array(Int128)') AS denominator_q`,
     `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
     `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,

@@ -28,6 +28,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   readonly #connection: SqlConnection;
   readonly #workspaces: AnalysisWorkspaces;
   readonly #pairs: PairStore;
+  readonly #armRows = new WeakMap<Workspace, Promise<ArmRow[]>>();
   readonly #prepared = new Map<AnalysisScope, Workspace>();
   /** Of running experiments, by stream and experiment. */
   readonly #live = new Map<string, Workspace>();
@@ -86,7 +87,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
         withoutOutcome: Object.fromEntries(named.map(({arm, without_outcome}) => [arm, Number(without_outcome)])),
         ...(isSplit(scope) ? {due: dueOf(named), firstSeen: await this.#firstSeen(params)} : {}),
         outcomesLate: await this.#count('SELECT sum(outcomes_late) AS n FROM analysis_totals FINAL WHERE workspace = {workspace:String}', params),
-        outcomesUnattributed: await this.#unattributed(params),
+        outcomesUnattributed: await this.#unattributed(scope, params),
       };
     });
   }
@@ -94,8 +95,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]> {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
       const params = {...paramsOf(workspace), metric: index};
-      const rows = await this.#select<ArmRow>(loadQuery('analysis-arms'), params);
-      const own = rows.filter(row => Number(row.metric) === index + 1);
+      const own = (await this.#arms(workspace)).filter(row => Number(row.metric) === index + 1);
       const units = isSplit(scope) ? await this.#units(params) : new Map(own.map(row => [row.variant, Number(row.units_with_outcome)]));
       const squares = await this.#squares(metric, params, own);
       return [...units.keys()].sort().map(variant => {
@@ -183,10 +183,23 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return new Map(rows.map(row => [row.variant, BigInt(row.sum_squares_q)]));
   }
 
-  /** By a join of two columns where no experiment of the stream is paired or in a later phase, and nobody was forgotten. */
-  async #unattributed(params: SqlParams): Promise<number> {
-    const [row] = await this.#select<{is_plain: number}>(loadQuery('stream-is-plain'), params);
+  /**
+   * The general question joins all outcomes with all exposures. Where no experiment of the stream is paired or in a
+   * later phase and nobody was forgotten, a join of two columns answers it; with one experiment, a subtraction.
+   */
+  async #unattributed(scope: AnalysisScope, params: SqlParams): Promise<number> {
+    const [row] = await this.#select<{is_plain: number; is_alone: number}>(loadQuery('stream-is-plain'), params);
+    if (row?.is_alone === 1 && isSplit(scope) && scope.phase === 1) return this.#count(loadQuery('outcomes-beside'), params);
     return this.#count(loadQuery(row?.is_plain === 1 ? 'outcomes-unattributed-one-phase' : 'outcomes-unattributed'), params);
+  }
+
+  /** One query for all metrics of a workspace. */
+  #arms(workspace: Workspace): Promise<ArmRow[]> {
+    const known = this.#armRows.get(workspace);
+    if (known !== undefined) return known;
+    const rows = this.#select<ArmRow>(loadQuery('analysis-arms'), paramsOf(workspace));
+    this.#armRows.set(workspace, rows);
+    return rows;
   }
 
   async #firstSeen(params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
