@@ -1,7 +1,8 @@
 /**
  * How the worker's own cost (log to provisional slices, no warehouse) moves with
- * partitions, experiments and units; each row against the first of its group, the
- * rounds interleaved. `node bench/scale.mjs [events] [rounds] [group]`
+ * partitions, experiments, units and the ratio of window to slide; each row against the
+ * first of its group, the rounds interleaved, a round to warm up left out.
+ * `node bench/scale.mjs [events] [rounds] [group]`
  */
 import {eventsOf, fill, measured, NO_WAREHOUSE, openEmbeddedLog, report, round, streamOf, viewsOf, withDirectory, work} from './lib/harness.mjs';
 
@@ -27,10 +28,11 @@ await withDirectory(async directory => {
       const records = await fill(log, stream, eventsOf({count: Number(events), units, experiments, startTs, lengthMs: 100_000, design: 'paired'}));
       runs.push({value, stream, records, views: viewsOf(stream.name, experiments, {startTs, design: 'paired'}), cpu: [], rss: 0});
     }
-    for (let turn = 0; turn < Number(rounds); turn += 1) {
+    for (let turn = -1; turn < Number(rounds); turn += 1) {
       for (const run of runs) {
         const stream = {...run.stream, name: `${run.stream.name}-${turn}`};
         const {cpu, rssMiB} = await measured(() => work({log, warehouse: NO_WAREHOUSE, stream, views: run.views, records: run.records}));
+        if (turn < 0) continue;
         run.cpu.push((cpu / run.records) * 1e6);
         run.rss = Math.max(run.rss, rssMiB);
       }

@@ -41,7 +41,7 @@ export const GLANCES: Readonly<Record<string, (reader: BodyReader, arrival: Even
 
 const REASONS = 3;
 /** Ten thousand experiments with some variants each. */
-const HINTS = 32_768;
+const HINTS = 65_536;
 /** Entries are told apart pairwise. */
 const ENTRIES_MAX = 12;
 

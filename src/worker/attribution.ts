@@ -1,6 +1,7 @@
 import type {ExperimentView, Metric, PhaseSpan} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {CachedExposure} from './exposure-cache.ts';
+import type {MetricPlan} from './metric-plan.ts';
 import type {SlicedOutcome} from './sliced-outcome.ts';
 
 /** Where an outcome counts in one experiment. */
@@ -10,6 +11,8 @@ export type Attribution = {
   readonly variant: string;
   /** Start of the next phase: a metric counts until then + its attribution time. */
   readonly phaseEnd: EpochMs | null;
+  /** Where the list of measures that came last holds what the experiment's metrics count. */
+  plan: MetricPlan | undefined;
 };
 
 export type AttributionResult = {
@@ -18,23 +21,41 @@ export type AttributionResult = {
   readonly isUnjoined: boolean;
 };
 
+/** Ten thousand experiments with some variants each; a hint that comes rarely is a new object each time. */
+const HINTS_MAX = 65_536;
+
 type Hint = SlicedOutcome['variantHint'];
 type HintedArm = {readonly view: ExperimentView; readonly variant: string};
 
 /** What a hint says under these views. */
 type KnownHint = {
   readonly arms: readonly HintedArm[];
-  /** Of the one arm of a pair in a phase without an end, what every outcome from `validFrom` on gets. */
-  readonly constant: {readonly validFrom: EpochMs; readonly result: AttributionResult} | undefined;
+  /** Of the one arm of a pair in a phase without an end, what every outcome from `resultFrom` on gets; otherwise never. */
+  readonly resultFrom: number;
+  readonly result: AttributionResult;
 };
 
-/** Attributes outcomes under one state of the experiments. Not kept beyond a flush: it remembers the hints it saw. */
+const NOWHERE: Pick<KnownHint, 'resultFrom' | 'result'> = {resultFrom: Number.POSITIVE_INFINITY, result: {attributions: [], isUnjoined: false}};
+
+/** Attributes outcomes under one state of the experiments, and remembers what the hints say under it. */
 export class Attributor {
+  /** Whether outcomes have to be joined with exposures at all. */
+  readonly hasSplit: boolean;
+  readonly #given: readonly ExperimentView[];
   readonly #views: ReadonlyMap<string, ExperimentView>;
   readonly #known = new Map<Hint, KnownHint>();
 
-  constructor(views: ReadonlyMap<string, ExperimentView>) {
-    this.#views = views;
+  constructor(views: readonly ExperimentView[]) {
+    this.#given = views;
+    this.#views = new Map(views.map(view => [view.experiment, view]));
+    this.hasSplit = views.some(({definition}) => definition.design === 'split');
+  }
+
+  /** Whether it was made for just these. */
+  isFor(views: readonly ExperimentView[]): boolean {
+    if (views.length !== this.#given.length) return false;
+    for (let index = 0; index < views.length; index++) if (views[index] !== this.#given[index]) return false;
+    return true;
   }
 
   /**
@@ -45,22 +66,22 @@ export class Attributor {
     {variantHint, eventTs}: Pick<SlicedOutcome, 'variantHint' | 'eventTs'>,
     exposures: readonly CachedExposure[] | undefined,
   ): AttributionResult {
-    const {arms, constant} = this.#known.get(variantHint) ?? this.#learn(variantHint);
+    const {arms, resultFrom, result} = this.#known.get(variantHint) ?? this.#learn(variantHint);
     const isWithout = exposures !== undefined && exposures.length === 0;
-    if (constant !== undefined && isWithout && eventTs >= constant.validFrom) return constant.result;
+    if (eventTs >= resultFrom && isWithout) return result;
     const attributions: Attribution[] = [];
     for (const {view, variant} of arms) {
       if (view.definition.design === 'split' && exposures !== undefined) continue;
       const span = phaseAt(view.phases, eventTs);
       // A pair's phase ends with the next one; a hint in a split stands for an exposure, so it does too.
-      if (span !== undefined) attributions.push({view, phase: span.phase, variant, phaseEnd: null});
+      if (span !== undefined) attributions.push({view, phase: span.phase, variant, phaseEnd: null, plan: undefined});
     }
     if (exposures === undefined || isWithout) return {attributions, isUnjoined: exposures === undefined};
     for (const entry of highestPhases(exposures, eventTs)) {
       const view = this.#views.get(entry.experiment);
       if (view === undefined || view.definition.design !== 'split' || entry.isCrossover) continue;
       const {phase, variant} = entry;
-      attributions.push({view, phase, variant, phaseEnd: nextPhaseStart(view.phases, phase)});
+      attributions.push({view, phase, variant, phaseEnd: nextPhaseStart(view.phases, phase), plan: undefined});
     }
     return {attributions, isUnjoined: false};
   }
@@ -71,20 +92,31 @@ export class Attributor {
       const view = this.#views.get(experiment);
       if (view !== undefined && hasVariant(view, variant)) arms.push({view, variant});
     }
-    const known = {arms, constant: constantOf(arms)};
+    const known = {arms, ...constantOf(arms)};
+    if (this.#known.size >= HINTS_MAX) this.#known.clear();
     this.#known.set(hint, known);
     return known;
   }
 }
 
-function constantOf(arms: readonly HintedArm[]): KnownHint['constant'] {
+/** The attributor of before for as long as nothing changed. */
+export class Attributors {
+  #last = new Attributor([]);
+
+  of(views: readonly ExperimentView[]): Attributor {
+    if (!this.#last.isFor(views)) this.#last = new Attributor(views);
+    return this.#last;
+  }
+}
+
+function constantOf(arms: readonly HintedArm[]): Pick<KnownHint, 'resultFrom' | 'result'> {
   const [only] = arms;
-  if (arms.length !== 1 || only === undefined || only.view.definition.design === 'split') return undefined;
+  if (arms.length !== 1 || only === undefined || only.view.definition.design === 'split') return NOWHERE;
   const {view, variant} = only;
   const [span] = view.phases;
-  if (view.phases.length !== 1 || span === undefined || span.validTo !== null) return undefined;
-  const {phase, validFrom} = span;
-  return {validFrom, result: {attributions: [{view, phase, variant, phaseEnd: null}], isUnjoined: false}};
+  if (view.phases.length !== 1 || span === undefined || span.validTo !== null) return NOWHERE;
+  const attribution = {view, phase: span.phase, variant, phaseEnd: null, plan: undefined};
+  return {resultFrom: span.validFrom, result: {attributions: [attribution], isUnjoined: false}};
 }
 
 /** Whether the metric still counts an outcome of this time. */

@@ -2,6 +2,7 @@ import {AssayError} from '../core/errors.ts';
 import type {ArrivalRows, EncodedFactRows, FactBatch} from '../core/facts.ts';
 import {DEAD_LETTERS_TOPIC} from '../core/streams.ts';
 import type {LogConsumer} from '../log/event-log.ts';
+import type {Attributors} from './attribution.ts';
 import {retryForever} from './backoff.ts';
 import {toDeadLetterRecord} from './dead-letter-topic.ts';
 import type {ExposureCache} from './exposure-cache.ts';
@@ -14,6 +15,7 @@ import type {WorkerOptions} from './worker-options.ts';
 
 export type FlushContext = WorkerOptions & {
   readonly cache: ExposureCache;
+  readonly attributors: Attributors;
   readonly consumer: LogConsumer;
   readonly forgotten: Forgotten;
   /** Ends retries, when the worker may wait no longer. */

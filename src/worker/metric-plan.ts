@@ -10,11 +10,13 @@ const [ABSENT, IS_SHARE, IS_SUCCESS, IS_OUTCOMES, NO_RATIO] = [-1, -2, -3, -4, -
  * not once per outcome.
  */
 export class MetricPlan {
+  readonly names: readonly string[];
   readonly #metrics: readonly Metric[];
   readonly #values: readonly number[];
   readonly #denominators: readonly number[];
 
   constructor({metrics}: ExperimentDefinition, names: readonly string[]) {
+    this.names = names;
     this.#metrics = metrics;
     this.#values = metrics.map(metric => valueIndex(metric, names));
     this.#denominators = metrics.map(({aggregate, denominator}) => (aggregate === 'ratio' ? indexOf(denominator, names) : NO_RATIO));
@@ -42,6 +44,26 @@ export class MetricPlan {
     if (at === IS_SUCCESS) return status === 'ok' ? 1 : 0;
     return at === IS_OUTCOMES ? 1 : Number.NaN;
   }
+}
+
+/** Lists of measure names a definition was met with: as many as there are kinds of senders. */
+const LISTS_MAX = 64;
+const plans = new WeakMap<ExperimentDefinition, Map<readonly string[], MetricPlan>>();
+
+/** The plan for outcomes with these names, made once for all slices. */
+export function metricPlan(definition: ExperimentDefinition, names: readonly string[]): MetricPlan {
+  let known = plans.get(definition);
+  if (known === undefined) {
+    known = new Map();
+    plans.set(definition, known);
+  }
+  let plan = known.get(names);
+  if (plan === undefined) {
+    plan = new MetricPlan(definition, names);
+    if (known.size >= LISTS_MAX) known.clear();
+    known.set(names, plan);
+  }
+  return plan;
 }
 
 function valueIndex({aggregate, measure, numerator}: Metric, names: readonly string[]): number {

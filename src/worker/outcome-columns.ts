@@ -1,5 +1,4 @@
-import {assert} from '../core/assert.ts';
-import {OUTCOME_STATUSES, type OutcomeStatus} from '../core/events.ts';
+import type {OutcomeStatus} from '../core/events.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {SlicedOutcome} from './sliced-outcome.ts';
 
@@ -23,47 +22,45 @@ export type RecordReader = {
 
 /**
  * What slices need of the outcomes that wait for a flush, noted when each was taken,
- * so that hardly any is read a second time. One place per waiting row of any kind.
+ * so that hardly any is read a second time.
  *
- *     hint, names   places in the lists of those seen      3 1 │ 0 1 │ …
+ *     place         of a row among the outcomes            0 · · 1 …     (rows 1 and 2 are exposures)
+ *     hint, names   one each per outcome, mostly shared
  *     values        the measures behind each other         12.5 7 0 │ 9.1 3 1 │ …
- *     starts        where a row's values begin             └──────── └────────
+ *     starts        where an outcome's values begin        └──────── └────────
  */
 export class OutcomeColumns {
-  #hintAt: Uint32Array<ArrayBuffer>;
-  #namesAt: Uint32Array<ArrayBuffer>;
-  #starts: Uint32Array<ArrayBuffer>;
-  #statusAt: Uint32Array<ArrayBuffer>;
-  #unitPlaces: Uint32Array<ArrayBuffer>;
+  #places: Uint32Array<ArrayBuffer>;
+  readonly #hints: SlicedOutcome['variantHint'][] = [];
+  readonly #names: (readonly string[])[] = [];
+  readonly #statuses: OutcomeStatus[] = [];
+  readonly #starts: number[] = [];
+  readonly #unitFroms: number[] = [];
+  readonly #unitTos: number[] = [];
   #values: Float64Array<ArrayBuffer>;
-  readonly #hints = new Seen<SlicedOutcome['variantHint']>();
-  readonly #names = new Seen<readonly string[]>();
   #valuesLength = 0;
 
   constructor(rows: number) {
-    this.#hintAt = new Uint32Array(rows);
-    this.#namesAt = new Uint32Array(rows);
-    this.#starts = new Uint32Array(rows);
-    this.#statusAt = new Uint32Array(rows);
-    this.#unitPlaces = new Uint32Array(rows * 2);
+    this.#places = new Uint32Array(rows);
     this.#values = new Float64Array(rows * VALUES_PER_ROW);
   }
 
   /** Rows rise from call to call. */
   set(row: number, {outcome, unitFrom, unitTo}: TakenOutcome): void {
-    while (row >= this.#starts.length) this.#growRows();
+    if (row >= this.#places.length) this.#growRows(row);
     const {variantHint, measureNames, measureValues, status} = outcome;
     const start = this.#valuesLength;
     const end = start + measureNames.length;
     if (end > this.#values.length) this.#growValues(end);
     for (let index = 0; index < measureNames.length; index++) this.#values[start + index] = measureValues[index] as number;
     this.#valuesLength = end;
-    this.#starts[row] = start;
-    this.#hintAt[row] = this.#hints.placeOf(variantHint);
-    this.#namesAt[row] = this.#names.placeOf(measureNames);
-    this.#statusAt[row] = OUTCOME_STATUSES.indexOf(status);
-    this.#unitPlaces[row * 2] = unitFrom;
-    this.#unitPlaces[row * 2 + 1] = unitTo;
+    this.#places[row] = this.#starts.length;
+    this.#starts.push(start);
+    this.#hints.push(variantHint);
+    this.#names.push(measureNames);
+    this.#statuses.push(status);
+    this.#unitFroms.push(unitFrom);
+    this.#unitTos.push(unitTo);
   }
 
   /** The outcomes in these rows, one after the other in one object: read each before the next comes. */
@@ -73,23 +70,21 @@ export class OutcomeColumns {
     for (const row of rows) {
       outcome.row = row;
       outcome.eventTs = records.eventTs(row) as EpochMs;
-      outcome.variantHint = this.#hints.at(this.#hintAt[row] as number);
-      outcome.measureNames = this.#names.at(this.#namesAt[row] as number);
-      outcome.valuesFrom = this.#starts[row] as number;
-      outcome.status = OUTCOME_STATUSES[this.#statusAt[row] as number] as OutcomeStatus;
-      outcome.unitFrom = this.#unitPlaces[row * 2] as number;
-      outcome.unitTo = this.#unitPlaces[row * 2 + 1] as number;
+      const place = this.#places[row] as number;
+      outcome.variantHint = this.#hints[place] as SlicedOutcome['variantHint'];
+      outcome.measureNames = this.#names[place] as readonly string[];
+      outcome.valuesFrom = this.#starts[place] as number;
+      outcome.status = this.#statuses[place] as OutcomeStatus;
+      outcome.unitFrom = this.#unitFroms[place] as number;
+      outcome.unitTo = this.#unitTos[place] as number;
       take(outcome);
     }
   }
 
-  #growRows(): void {
-    const rows = Math.max(1, this.#starts.length * 2);
-    this.#hintAt = withRoom(this.#hintAt, rows);
-    this.#namesAt = withRoom(this.#namesAt, rows);
-    this.#starts = withRoom(this.#starts, rows);
-    this.#statusAt = withRoom(this.#statusAt, rows);
-    this.#unitPlaces = withRoom(this.#unitPlaces, rows * 2);
+  #growRows(row: number): void {
+    const larger = new Uint32Array(Math.max(row + 1, this.#places.length * 2));
+    larger.set(this.#places);
+    this.#places = larger;
   }
 
   #growValues(needed: number): void {
@@ -123,29 +118,4 @@ class WaitingOutcome implements SlicedOutcome {
   get attributes(): SlicedOutcome['attributes'] {
     return this.#records.whole(this.row).attributes;
   }
-}
-
-/** Objects that come again and again, by a number each. */
-class Seen<T extends object> {
-  readonly #objects: T[] = [];
-  readonly #places = new Map<T, number>();
-
-  placeOf(object: T): number {
-    const known = this.#places.get(object);
-    if (known !== undefined) return known;
-    this.#places.set(object, this.#objects.length);
-    return this.#objects.push(object) - 1;
-  }
-
-  at(place: number): T {
-    const object = this.#objects[place];
-    assert(object !== undefined, 'a place comes from placeOf');
-    return object;
-  }
-}
-
-function withRoom(column: Uint32Array<ArrayBuffer>, places: number): Uint32Array<ArrayBuffer> {
-  const larger = new Uint32Array(places);
-  larger.set(column);
-  return larger;
 }

@@ -1,8 +1,7 @@
-import type {ExperimentView} from '../core/experiment.ts';
 import {messageOf} from '../core/errors.ts';
 import {LIMITS} from '../core/limits.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../core/units.ts';
-import {Attributor} from './attribution.ts';
+import {Attributor, type Attributors} from './attribution.ts';
 import {isRetryable} from './backoff.ts';
 import {type CachedExposure, ExposureCache} from './exposure-cache.ts';
 import {joined} from './fact-rows.ts';
@@ -24,19 +23,18 @@ type Context = Pick<WorkerOptions, 'stream' | 'warehouse' | 'views' | 'metrics' 
  * books: when the warehouse is slow here, nothing waits and nothing is repeated;
  * what could not be stored is cumulative and goes with the next flush.
  */
-export async function showProvisional(parts: readonly FlushPart[], context: Context): Promise<void> {
-  const {stream, warehouse, cache, logger} = context;
+export async function showProvisional(parts: readonly FlushPart[], context: Context & {readonly attributors: Attributors}): Promise<void> {
+  const {stream, warehouse, cache, attributors, logger} = context;
   const owned = parts.filter(({work}) => !work.isRevoked);
   for (const {rows} of owned) for (const exposure of rows.exposures) cache.observe(exposure);
-  const views = viewsByExperiment(context.views(stream.name));
+  const attributor = attributors.of(context.views(stream.name));
   const fresh = owned.map(part => ({...part, fresh: freshRows(part, context)}));
   const visitFresh: Visit = take => {
     for (const part of fresh) part.rows.visitOutcomes(part.fresh, take);
   };
-  await lookUp(visitFresh, views, context);
+  if (attributor.hasSplit) await lookUp(visitFresh, context);
   const live = fresh.filter(({work}) => !work.isRevoked);
-  const attributor = new Attributor(views);
-  for (const {work, rows, fresh: taken} of live) addAll(work.slices, take => rows.visitOutcomes(taken, take), {...context, views, attributor});
+  for (const {work, rows, fresh: taken} of live) addAll(work.slices, take => rows.visitOutcomes(taken, take), {...context, attributor});
   // One that is rebuilt while the rows below are written keeps its changes for the next flush.
   const shown = live.filter(({work}) => work.isRebuilt);
   const changed = joined(shown.map(({work, cursor}) => {
@@ -67,15 +65,14 @@ export async function rebuildProvisional(
   const context = {...options, cache: new ExposureCache(WORKER_LIMITS.rebuildCacheUnitsMax)};
   const from = sliceStartOf(epochMs(openFrom(options.arrivalHigh, options) - stream.sliceMs), stream.sliceMs);
   const below = {stream: stream.name, logEpoch: work.logEpoch, partition: work.partition, belowOffset: work.startOffset};
-  const views = viewsByExperiment(context.views(stream.name));
-  const attributor = new Attributor(views);
+  const attributor = new Attributor(context.views(stream.name));
   for await (const outcomes of warehouse.openOutcomes({...below, from})) {
     if (work.isRevoked) return;
     for (let start = 0; start < outcomes.length; start += LIMITS.exposureLookupUnitsMax) {
       const chunk = outcomes.slice(start, start + LIMITS.exposureLookupUnitsMax).map(slicedOutcome);
       const visit: Visit = take => chunk.forEach(take);
-      await lookUp(visit, views, context);
-      addAll(aside, visit, {...context, views, attributor});
+      if (attributor.hasSplit) await lookUp(visit, context);
+      addAll(aside, visit, {...context, attributor});
     }
   }
 }
@@ -102,12 +99,7 @@ function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context):
 type Visit = (take: (outcome: SlicedOutcome) => void) => void;
 
 /** At most once per flush: the units that the cache does not know, up to the limit. */
-async function lookUp(
-  visit: Visit,
-  views: ReadonlyMap<string, ExperimentView>,
-  {stream, warehouse, cache, logger}: Context,
-): Promise<void> {
-  if (!hasSplit(views)) return;
+async function lookUp(visit: Visit, {stream, warehouse, cache, logger}: Context): Promise<void> {
   const missing = new Set<string>();
   visit(outcome => {
     if (missing.size >= LIMITS.exposureLookupUnitsMax) return;
@@ -127,9 +119,9 @@ async function lookUp(
 function addAll(
   slices: ProvisionalSlices,
   visit: Visit,
-  {views, attributor, cache, stream, metrics}: Omit<Context, 'views'> & {readonly views: ReadonlyMap<string, ExperimentView>; readonly attributor: Attributor},
+  {attributor, cache, stream, metrics}: Omit<Context, 'views'> & {readonly attributor: Attributor},
 ): void {
-  const isJoinNeeded = hasSplit(views);
+  const isJoinNeeded = attributor.hasSplit;
   let unjoined = 0;
   let refused = 0;
   visit(outcome => {
@@ -147,12 +139,4 @@ const NO_EXPOSURES: readonly CachedExposure[] = [];
 /** Slices that end before this have passed their lateness in this partition. */
 function openFrom(arrivalHigh: EpochMs | null, {stream}: Pick<Context, 'stream'>): EpochMs {
   return epochMs((arrivalHigh ?? 0) - stream.latenessMs);
-}
-
-const viewsByExperiment = (views: readonly ExperimentView[]): Map<string, ExperimentView> =>
-  new Map(views.map(view => [view.experiment, view]));
-
-function hasSplit(views: ReadonlyMap<string, ExperimentView>): boolean {
-  for (const {definition} of views.values()) if (definition.design === 'split') return true;
-  return false;
 }

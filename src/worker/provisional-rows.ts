@@ -8,8 +8,20 @@ export type CellKey = {readonly metric: string; readonly dimension: string; read
 export type ArmKey = {readonly experiment: string; readonly phase: number; readonly variant: string};
 export type SlicePosition = {readonly logEpoch: number; readonly partition: number; readonly lastOffset: bigint};
 
-/** Of one changed cell, what tells it from the others. */
-export type ChangedCell = {readonly cell: number; readonly arm: ArmKey; readonly key: CellKey; readonly sliceStart: EpochMs};
+/** Cells that changed, and of each what tells it from the others: lists beside each other, as there may be many. */
+export class ChangedCells {
+  readonly cells: number[] = [];
+  readonly arms: ArmKey[] = [];
+  readonly keys: CellKey[] = [];
+  readonly starts: EpochMs[] = [];
+
+  push(cell: number, {arm, key, start}: {readonly arm: ArmKey; readonly key: CellKey; readonly start: EpochMs}): void {
+    this.cells.push(cell);
+    this.arms.push(arm);
+    this.keys.push(key);
+    this.starts.push(start);
+  }
+}
 
 /**
  * Provisional slices as they were when this was made: a copy of the cells' columns,
@@ -17,22 +29,23 @@ export type ChangedCell = {readonly cell: number; readonly arm: ArmKey; readonly
  */
 export class ProvisionalRows implements FactRows<ProvisionalSlice> {
   readonly #at: SlicePosition;
-  readonly #changed: readonly ChangedCell[];
+  readonly #changed: ChangedCells;
   readonly #figures: Float64Array;
   readonly #pairs: Int32Array;
   readonly #ends: Uint32Array;
 
-  constructor(at: SlicePosition, cells: Cells, changed: readonly ChangedCell[]) {
+  constructor(at: SlicePosition, cells: Cells, changed: ChangedCells) {
     this.#at = at;
     this.#changed = changed;
-    this.#figures = new Float64Array(changed.length * FIGURES_PER_CELL);
-    this.#ends = new Uint32Array(changed.length);
+    const {length} = changed.cells;
+    this.#figures = new Float64Array(length * FIGURES_PER_CELL);
+    this.#ends = new Uint32Array(length);
     let buckets = 0;
-    for (const {cell} of changed) buckets += cells.bucketsOf(cell);
+    for (const cell of changed.cells) buckets += cells.bucketsOf(cell);
     this.#pairs = new Int32Array(buckets * 2);
     let end = 0;
-    for (let row = 0; row < changed.length; row++) {
-      const {cell} = changed[row] as ChangedCell;
+    for (let row = 0; row < length; row++) {
+      const cell = changed.cells[row] as number;
       cells.copyFigures(this.#figures, row * FIGURES_PER_CELL, cell);
       end = cells.copyHistogram(this.#pairs, end, cell);
       this.#ends[row] = end;
@@ -40,16 +53,16 @@ export class ProvisionalRows implements FactRows<ProvisionalSlice> {
   }
 
   get length(): number {
-    return this.#changed.length;
+    return this.#changed.cells.length;
   }
 
   *[Symbol.iterator](): Iterator<ProvisionalSlice> {
     const {logEpoch, partition, lastOffset} = this.#at;
     const figures = this.#figures;
-    for (let row = 0; row < this.#changed.length; row++) {
-      const {arm, key, sliceStart} = this.#changed[row] as ChangedCell;
-      const {experiment, phase, variant} = arm;
-      const {metric, dimension, dimensionValue} = key;
+    for (let row = 0; row < this.length; row++) {
+      const {experiment, phase, variant} = this.#changed.arms[row] as ArmKey;
+      const {metric, dimension, dimensionValue} = this.#changed.keys[row] as CellKey;
+      const sliceStart = this.#changed.starts[row] as EpochMs;
       const figureOf = (figure: number): number => figures[row * FIGURES_PER_CELL + figure] as number;
       const histogram = new BucketSpan(this.#pairs, row === 0 ? 0 : (this.#ends[row - 1] as number), this.#ends[row] as number);
       yield {

@@ -4,8 +4,8 @@ import type {ProvisionalSlice} from '../core/slices.ts';
 import type {DurationMs, EpochMs} from '../core/units.ts';
 import {type Attribution, isWithinAttribution} from './attribution.ts';
 import {Cells} from './cells.ts';
-import {MetricPlan} from './metric-plan.ts';
-import {type ArmKey, type CellKey, type ChangedCell, ProvisionalRows, type SlicePosition} from './provisional-rows.ts';
+import {type MetricPlan, metricPlan} from './metric-plan.ts';
+import {type ArmKey, type CellKey, ChangedCells, ProvisionalRows, type SlicePosition} from './provisional-rows.ts';
 import type {SlicedOutcome} from './sliced-outcome.ts';
 
 /** How many keys a worker holds over all its partitions; shared by their `ProvisionalSlices`. */
@@ -20,9 +20,6 @@ type Arm = ArmKey & {
   cells: number[];
   /** Cells by dimension value, and those of metrics that an earlier definition had; by `metric` or `metric NUL dimension NUL value`. */
   others: Map<string, KeyedCell> | undefined;
-  /** Where the list of measures that came last holds what the metrics count. */
-  names: readonly string[] | undefined;
-  plan: MetricPlan | undefined;
   isChanged: boolean;
   /** Another phase or variant of the same experiment. */
   readonly next: Arm | undefined;
@@ -45,7 +42,6 @@ export class ProvisionalSlices {
   readonly #cells = new Cells();
   /** By slice number, start / sliceMs: a small integer where the start is a float. */
   readonly #open = new Map<number, OpenSlice>();
-  readonly #plans = new WeakMap<ExperimentDefinition, Map<readonly string[], MetricPlan>>();
   /** The one of before, which most outcomes belong to as well. */
   #last: OpenSlice | undefined;
   #lastNumber = Number.NaN;
@@ -65,14 +61,14 @@ export class ProvisionalSlices {
   }
 
   #addTo(slice: OpenSlice, attribution: Attribution, outcome: SlicedOutcome): number {
-    const {definition, experiment} = attribution.view;
-    const arm = armOf(slice, {experiment, phase: attribution.phase, variant: attribution.variant}, definition);
+    const {view, phase, variant} = attribution;
+    const {definition, experiment} = view;
+    // One that could have no cells is not made either.
+    if (slice.isFull && knownArm(slice, experiment, attribution) === undefined) return countOf(attribution, outcome);
+    const arm = armOf(slice, {experiment, phase, variant}, definition);
     if (arm.definition !== definition) redefine(arm, definition);
-    if (arm.names !== outcome.measureNames || arm.plan === undefined) {
-      arm.names = outcome.measureNames;
-      arm.plan = this.#planOf(definition, outcome.measureNames);
-    }
-    const {plan, cells} = arm;
+    const plan = planOf(attribution, outcome.measureNames);
+    const {cells} = arm;
     slice.isChanged = true;
     arm.isChanged = true;
     let refused = 0;
@@ -140,14 +136,18 @@ export class ProvisionalSlices {
 
   /** Copies of the slices that changed since `settle`, as of `at.lastOffset`. */
   changed(at: SlicePosition): FactRows<ProvisionalSlice> {
-    const changed: ChangedCell[] = [];
+    const changed = new ChangedCells();
     for (const slice of this.#open.values()) {
       if (!slice.isChanged) continue;
       for (const arm of armsOf(slice)) {
         if (!arm.isChanged) continue;
-        for (const {cell, key} of keyedCells(arm)) {
-          if (this.#cells.isChanged(cell)) changed.push({cell, arm, key, sliceStart: slice.start});
+        const {cells, definition, others} = arm;
+        for (let index = 0; index < cells.length; index++) {
+          const cell = cells[index] as number;
+          if (cell !== NONE && this.#cells.isChanged(cell)) changed.push(cell, {arm, start: slice.start, key: totalKey(definition.metrics[index] as Metric)});
         }
+        if (others === undefined) continue;
+        for (const {cell, key} of others.values()) if (this.#cells.isChanged(cell)) changed.push(cell, {arm, start: slice.start, key});
       }
     }
     return new ProvisionalRows(at, this.#cells, changed);
@@ -199,20 +199,6 @@ export class ProvisionalSlices {
     return slice;
   }
 
-  #planOf(definition: ExperimentDefinition, names: readonly string[]): MetricPlan {
-    let plans = this.#plans.get(definition);
-    if (plans === undefined) {
-      plans = new Map();
-      this.#plans.set(definition, plans);
-    }
-    const known = plans.get(names);
-    if (known !== undefined) return known;
-    if (plans.size >= PLANS_MAX) plans.clear();
-    const plan = new MetricPlan(definition, names);
-    plans.set(names, plan);
-    return plan;
-  }
-
   #otherCell(slice: OpenSlice, arm: Arm, key: CellKey): number {
     const others = othersOf(arm);
     const name = nameOf(key);
@@ -233,9 +219,6 @@ export class ProvisionalSlices {
     return this.#cells.open();
   }
 }
-
-/** Lists of measure names a definition was met with: as many as there are kinds of senders. */
-const PLANS_MAX = 64;
 
 const nameOf = ({metric, dimension, dimensionValue}: CellKey): string =>
   dimension === '' ? metric : `${metric}\0${dimension}\0${dimensionValue}`;
@@ -262,14 +245,22 @@ function* keyedCells({definition, cells, others}: Arm): Generator<KeyedCell> {
   if (others !== undefined) yield* others.values();
 }
 
-const totalKey = ({key}: Metric): CellKey => ({metric: key, dimension: '', dimensionValue: ''});
+const totalKeys = new WeakMap<Metric, CellKey>();
+
+/** Of all outcomes together, whatever their attributes. */
+function totalKey(metric: Metric): CellKey {
+  const known = totalKeys.get(metric);
+  if (known !== undefined) return known;
+  const key = {metric: metric.key, dimension: '', dimensionValue: ''};
+  totalKeys.set(metric, key);
+  return key;
+}
 
 /** A new version of the experiment may count other metrics; what the old ones counted stays. */
 function redefine(arm: Arm, definition: ExperimentDefinition): void {
   const others = othersOf(arm);
   for (const keyed of keyedCells({...arm, others: undefined})) others.set(nameOf(keyed.key), keyed);
   arm.definition = definition;
-  arm.names = undefined;
   arm.cells = definition.metrics.map(metric => {
     const cell = others.get(metric.key)?.cell ?? NONE;
     others.delete(metric.key);
@@ -277,13 +268,43 @@ function redefine(arm: Arm, definition: ExperimentDefinition): void {
   });
 }
 
-function armOf({arms}: OpenSlice, {experiment, phase, variant}: ArmKey, definition: ExperimentDefinition): Arm {
-  const first = arms.get(experiment);
-  for (let arm = first; arm !== undefined; arm = arm.next) if (arm.phase === phase && arm.variant === variant) return arm;
+/** An attribution that is handed out again has it from the time before. */
+function planOf(attribution: Attribution, names: readonly string[]): MetricPlan {
+  const known = attribution.plan;
+  if (known?.names === names) return known;
+  const plan = metricPlan(attribution.view.definition, names);
+  attribution.plan = plan;
+  return plan;
+}
+
+/** How many contributions the outcome makes to the arm. */
+function countOf(attribution: Attribution, outcome: SlicedOutcome): number {
+  const {metrics} = attribution.view.definition;
+  const plan = planOf(attribution, outcome.measureNames);
+  let count = 0;
+  for (let index = 0; index < metrics.length; index++) {
+    const {dimensions} = metrics[index] as Metric;
+    if (Number.isNaN(plan.value(index, outcome)) || !isWithinAttribution(attribution, metrics[index] as Metric, outcome.eventTs)) continue;
+    count++;
+    for (const dimension of dimensions) if (outcome.attributes[dimension] !== undefined) count++;
+  }
+  return count;
+}
+
+function knownArm({arms}: OpenSlice, experiment: string, {phase, variant}: {readonly phase: number; readonly variant: string}): Arm | undefined {
+  let arm = arms.get(experiment);
+  while (arm !== undefined && (arm.phase !== phase || arm.variant !== variant)) arm = arm.next;
+  return arm;
+}
+
+function armOf(slice: OpenSlice, {experiment, phase, variant}: ArmKey, definition: ExperimentDefinition): Arm {
+  const known = knownArm(slice, experiment, {phase, variant});
+  if (known !== undefined) return known;
+  const {arms} = slice;
   const cells: number[] = [];
   for (let index = 0; index < definition.metrics.length; index++) cells.push(NONE);
   const made: Arm = {
-    experiment, phase, variant, definition, cells, others: undefined, names: undefined, plan: undefined, isChanged: false, next: first,
+    experiment, phase, variant, definition, cells, others: undefined, isChanged: false, next: arms.get(experiment),
   };
   arms.set(experiment, made);
   return made;

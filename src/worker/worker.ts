@@ -2,6 +2,7 @@ import {AssayError, messageOf} from '../core/errors.ts';
 import {LIMITS} from '../core/limits.ts';
 import {workerGroup} from '../core/streams.ts';
 import type {ConsumerEvent, LogConsumer} from '../log/event-log.ts';
+import {Attributors} from './attribution.ts';
 import {retryForever} from './backoff.ts';
 import {decodeBatch, decodeUnreadable} from './decode-batch.ts';
 import {ExposureCache} from './exposure-cache.ts';
@@ -52,6 +53,7 @@ class Worker {
   readonly #gauges: WorkerGauges;
   readonly #forgotten: Forgotten;
   readonly #cache = new ExposureCache(LIMITS.exposureCacheUnitsMax);
+  readonly #attributors = new Attributors();
   readonly #keyBudget: KeyBudget = {keysMax: LIMITS.provisionalKeysMax, keys: 0};
   /** Ends every wait for the warehouse and the log. */
   readonly #giveUp = new AbortController();
@@ -238,6 +240,7 @@ class Worker {
     const context = {
       ...this.#options,
       cache: this.#cache,
+      attributors: this.#attributors,
       consumer: this.#consumer,
       forgotten: this.#forgotten,
       retrySignal: this.#giveUp.signal,

@@ -8,18 +8,20 @@ import {Attributor, type AttributionResult} from '../../src/worker/attribution.t
 import {DuplicateHints} from '../../src/worker/duplicate-hints.ts';
 import type {CachedExposure} from '../../src/worker/exposure-cache.ts';
 import {Cells} from '../../src/worker/cells.ts';
-import {ProvisionalRows} from '../../src/worker/provisional-rows.ts';
+import {ChangedCells, ProvisionalRows} from '../../src/worker/provisional-rows.ts';
 import {ProvisionalSlices} from '../../src/worker/provisional-slices.ts';
 import {slicedOutcome} from '../../src/worker/sliced-outcome.ts';
 import {simVersions, viewsAt} from '../../src/simulate/faults/sim-experiments.ts';
 import {outcome, T0} from './worker-world.ts';
 
-const VIEWS = new Map(viewsAt(simVersions(T0, epochMs(T0 + 5_000)), epochMs(T0 + 9_000)).map(view => [view.experiment, view]));
+const VIEWS = viewsAt(simVersions(T0, epochMs(T0 + 5_000)), epochMs(T0 + 9_000));
 const AT = {logEpoch: 1, partition: 0, lastOffset: 9n};
 
 function rowOf(cells: Cells, cell: number): ProvisionalSlice {
-  const key = {arm: {experiment: '', phase: 1, variant: ''}, key: {metric: '', dimension: '', dimensionValue: ''}, sliceStart: T0};
-  const [row] = new ProvisionalRows(AT, cells, [{cell, ...key}]);
+  const key = {arm: {experiment: '', phase: 1, variant: ''}, key: {metric: '', dimension: '', dimensionValue: ''}, start: T0};
+  const changed = new ChangedCells();
+  changed.push(cell, key);
+  const [row] = new ProvisionalRows(AT, cells, changed);
   if (row === undefined) throw new Error('no row');
   return row;
 }
@@ -28,7 +30,7 @@ const exposed = (changes: Partial<CachedExposure> = {}): CachedExposure => ({
   experiment: 'split', phase: 1, variant: 'c', eventTs: T0, eventId: '00', isCrossover: false, ...changes,
 });
 
-function attribute(event: Outcome, exposures: readonly CachedExposure[] | undefined, views: ReadonlyMap<string, ExperimentView>): AttributionResult {
+function attribute(event: Outcome, exposures: readonly CachedExposure[] | undefined, views: readonly ExperimentView[]): AttributionResult {
   const attributor = new Attributor(views);
   // Twice, because what a hint says is remembered.
   attributor.attribute(event, exposures);
