@@ -1,4 +1,3 @@
-import {LRUCache} from 'lru-cache';
 import type {ExposureFact} from '../core/facts.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {FirstExposure} from '../warehouse/warehouse.ts';
@@ -17,36 +16,42 @@ export type CachedExposure = {
  * First exposures of the units this worker meets: a cache for provisional slices,
  * never the truth. An entry is complete (it came from the warehouse and every later
  * exposure passed through here) or absent; an empty one says the unit has none.
+ *
+ * Units that are asked for move to the young half; when that is full the old half is
+ * forgotten and the young one takes its place. A list in exact order of use cost half a
+ * microsecond an event.
  */
 export class ExposureCache {
-  readonly #byUnit: LRUCache<string, CachedExposure[]>;
+  readonly #halfMax: number;
+  #young = new Map<string, CachedExposure[]>();
+  #old = new Map<string, CachedExposure[]>();
 
   constructor(unitsMax: number) {
-    // Not `max`, which would reserve all the memory at once: many streams are small.
-    this.#byUnit = new LRUCache({maxSize: unitsMax, sizeCalculation: () => 1});
+    this.#halfMax = Math.max(1, Math.floor(unitsMax / 2));
   }
 
   get units(): number {
-    return this.#byUnit.size;
+    return this.#young.size + this.#old.size;
   }
 
   /** undefined: not known, look it up. */
   of(unitId: string): readonly CachedExposure[] | undefined {
-    return this.#byUnit.get(unitId);
+    return this.#get(unitId);
   }
 
   /** What the warehouse said about these units; those it did not mention have no exposure. */
   learn(unitIds: readonly string[], found: readonly FirstExposure[]): void {
-    for (const unitId of unitIds) this.#byUnit.set(unitId, []);
+    this.drop(unitIds);
+    for (const unitId of unitIds) this.#keep(unitId, []);
     for (const {unitId, experiment, phase, variant, eventTs, eventId, isCrossover} of found) {
-      this.#byUnit.get(unitId)?.push({experiment, phase, variant, eventTs, eventId, isCrossover});
+      this.#get(unitId)?.push({experiment, phase, variant, eventTs, eventId, isCrossover});
     }
   }
 
   /** A new exposure of a unit that is known changes its entry; for others the look-up will find it. */
   observe(exposure: ExposureFact): void {
     if (exposure.reason !== 'assigned') return;
-    const entries = this.#byUnit.get(exposure.unitId);
+    const entries = this.#get(exposure.unitId);
     if (entries === undefined) return;
     const {experiment, phase, variant, eventTs} = exposure;
     const eventId = Buffer.from(exposure.eventId).toString('hex');
@@ -63,11 +68,33 @@ export class ExposureCache {
 
   /** Forgotten units are looked up anew. */
   drop(unitIds: readonly string[]): void {
-    for (const unitId of unitIds) this.#byUnit.delete(unitId);
+    for (const unitId of unitIds) {
+      this.#young.delete(unitId);
+      this.#old.delete(unitId);
+    }
   }
 
   /** Partitions left this worker, and their units' exposures no longer pass through here. */
   clear(): void {
-    this.#byUnit.clear();
+    this.#young = new Map();
+    this.#old = new Map();
+  }
+
+  #get(unitId: string): CachedExposure[] | undefined {
+    const young = this.#young.get(unitId);
+    if (young !== undefined) return young;
+    const old = this.#old.get(unitId);
+    if (old === undefined) return undefined;
+    this.#old.delete(unitId);
+    this.#keep(unitId, old);
+    return old;
+  }
+
+  #keep(unitId: string, entries: CachedExposure[]): void {
+    if (this.#young.size >= this.#halfMax) {
+      this.#old = this.#young;
+      this.#young = new Map();
+    }
+    this.#young.set(unitId, entries);
   }
 }
