@@ -2,7 +2,8 @@
 -- leading bits, each bucket is sorted by itself, and buckets follow one another in rank.
 --
 -- A key is twice the size, plus 1 for a positive difference. Within a bucket, `starts` are the places where a new
--- size begins; a group of ties from place p of t members has mid-rank p + (t - 1) / 2, doubled below.
+-- size begins; a group of ties from place p of t members has mid-rank p + (t - 1) / 2, doubled below. Lambdas take
+-- arrays as arguments only: one that captures an array copies it for each element.
 SELECT toString(sum(members)) AS non_zero, toString(sum(groups)) AS differing,
   toString(sum(toInt128(doubled_within) + 2 * toInt128(before) * positive)) AS doubled_plus, toString(sum(tie_term)) AS tie_term
 FROM (
@@ -10,29 +11,28 @@ FROM (
     sum(members) OVER (ORDER BY bucket ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) - members AS before
   FROM (
     SELECT bucket, length(keys) AS members, length(starts) AS groups, arraySum(signs) AS positive,
-      arraySum((plus, start, size) -> plus * (2 * start + size - 1), plus_of, starts, sizes) AS doubled_within,
+      arraySum((plus, start, size) -> toUInt64(plus * (2 * start + size - 1)), plus_of, starts, sizes) AS doubled_within,
       arraySum(size -> toInt128(size) * size * size - size, sizes) AS tie_term
     FROM (
-      SELECT bucket, keys, signs, starts, sizes,
-        if(length(starts) = length(keys), signs, arrayMap((start, size) -> toUInt64(running[start + size - 1] - if(start = 1, 0, running[start - 1])), starts, sizes)) AS plus_of
+      WITH
+        arrayMap(key -> bitAnd(key, 1), keys) AS signs,
+        arrayDifference(arrayMap(key -> bitShiftRight(key, 1), keys)) AS step_to,
+        arrayFilter((place, step) -> place = 1 OR step != 0, arrayEnumerate(keys), step_to) AS starts,
+        arrayPushBack(arrayPopFront(step_to), toInt64(1)) AS step_from,
+        arrayFilter((running, step) -> step != 0, arrayCumSum(signs), step_from) AS plus_through
+      SELECT bucket, keys, signs, starts,
+        arrayMap((start, next) -> toUInt64(next - start), starts, arrayPushBack(arrayPopFront(starts), toUInt32(length(keys) + 1))) AS sizes,
+        arrayPopFront(arrayDifference(arrayPushFront(plus_through, toUInt64(0)))) AS plus_of
       FROM (
-        SELECT bucket, keys,
-          arrayMap(key -> toUInt64(bitAnd(key, 1)), keys) AS signs,
-          arrayMap(key -> bitShiftRight(key, 1), keys) AS distances,
-          arrayFilter((place, step) -> place = 1 OR step != 0, arrayEnumerate(keys), arrayDifference(distances)) AS starts,
-          arrayMap((start, next) -> toUInt64(next - start), starts, arrayPushBack(arrayPopFront(starts), toUInt32(length(keys) + 1))) AS sizes,
-          if(length(starts) = length(keys), CAST([], 'Array(UInt64)'), arrayCumSum(signs)) AS running
+        SELECT bitShiftRight(reinterpretAsUInt64(abs(steps)), 44) AS bucket,
+          arraySort(groupArray(toUInt64(2 * abs(steps)) + (steps > 0))) AS keys
         FROM (
-          SELECT bitShiftRight(reinterpretAsUInt64(abs(steps)), 44) AS bucket,
-            arraySort(groupArray(toUInt64(2 * abs(steps)) + (steps > 0))) AS keys
-          FROM (
-            SELECT roundBankers((variant - control) * {unit:Float64}) AS steps
-            FROM analysis_pairs
-            WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
-          )
-          WHERE steps != 0
-          GROUP BY bucket
+          SELECT roundBankers((variant - control) * {unit:Float64}) AS steps
+          FROM analysis_pairs
+          WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
         )
+        WHERE steps != 0
+        GROUP BY bucket
       )
     )
   )

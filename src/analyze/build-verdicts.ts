@@ -1,9 +1,10 @@
 import {digestOf} from '../core/canonical-json.ts';
-import type {AnalysisSettings, ExperimentView} from '../core/experiment.ts';
+import type {AnalysisSettings, ExperimentView, Metric} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
-import type {Decision, HealthEvidence, Verdict} from '../core/verdict.ts';
+import type {Calibration, Decision, HealthEvidence, Verdict} from '../core/verdict.ts';
 import {analysisEvidence} from './analysis-evidence.ts';
 import {armEvidence} from './arms.ts';
+import {calibrate} from './calibrate.ts';
 import {type Comparison, compareArms} from './compare.ts';
 import {decide, type DecisionResult} from './decide.ts';
 import {checkHealth, healthFailures} from './health.ts';
@@ -19,6 +20,8 @@ export type VerdictContext = {
   readonly audit: Verdict['audit'];
   /** The decision of the newest stored verdict of the same metric × variant; null without one. */
   readonly previousDecision: (metric: string, variant: string) => Decision | null;
+  /** A calibration of the metric that still stands; none unless given. */
+  readonly calibration?: (metric: string) => Calibration | null;
 };
 
 /** One metric of one treatment on its way to a row. */
@@ -139,8 +142,17 @@ function rowOf(candidate: Candidate, parts: RowParts): Verdict {
     ...evidence,
     previous_decision: context.previousDecision(evidence.metric, evidence.variant),
     audit: context.audit,
+    ...calibrationOf(candidate.inputs.metric, parts),
     evidence_digest: digest,
   };
+}
+
+/** Made at this look, or standing from an earlier one. */
+function calibrationOf(metric: Metric, {inputs, context}: RowParts): Pick<Verdict, 'calibration'> {
+  const {scope, relabelled} = inputs;
+  const standing = context.calibration?.(metric.key) ?? null;
+  if (relabelled === null || relabelled === undefined) return standing === null ? {} : {calibration: standing};
+  return {calibration: calibrate({metric, relabelled, alpha: scope.view.definition.analysis.alpha, cut: scope.cut})};
 }
 
 function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {

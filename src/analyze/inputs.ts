@@ -1,6 +1,6 @@
 import type {ExperimentView, Metric} from '../core/experiment.ts';
 import type {Verdict} from '../core/verdict.ts';
-import type {AnalysisScope, ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../warehouse/warehouse.ts';
+import type {AnalysisScope, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse/warehouse.ts';
 
 /** Everything the rows of one experiment are made from: plain values, so that equal inputs give equal bytes. */
 export type AnalysisInputs = {
@@ -8,6 +8,8 @@ export type AnalysisInputs = {
   readonly exposures: ExposureCounts;
   readonly offsets: Verdict['offsets'];
   readonly metrics: readonly MetricInputs[];
+  /** Halves of the control arm; null when no calibration is made at this look. */
+  readonly relabelled?: readonly RelabelledArm[] | null;
 };
 
 export type MetricInputs = {

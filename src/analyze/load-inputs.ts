@@ -1,12 +1,15 @@
 import {hasDistribution, type Metric} from '../core/experiment.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups} from '../warehouse/warehouse.ts';
+import {RELABELLED_UNITS_MAX, RELABELLINGS} from './calibrate.ts';
 import {type AnalysisInputs, type Distribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf} from './inputs.ts';
 
 /** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
 export const DISTINCT_VALUES_MAX = 1_000_000;
 
+const RELABELLING = {relabellings: RELABELLINGS, unitsMax: RELABELLED_UNITS_MAX};
+
 /** Everything the rows need: facts are read once, then asked metric after metric. */
-export async function loadInputs(warehouse: AnalysisStore, scope: AnalysisScope, options: {readonly live: boolean} = {live: false}): Promise<AnalysisInputs> {
+export async function loadInputs(warehouse: AnalysisStore, scope: AnalysisScope, options: {readonly live: boolean; readonly calibrate?: boolean} = {live: false}): Promise<AnalysisInputs> {
   await warehouse.prepare(scope, options);
   try {
     const metrics: MetricInputs[] = [];
@@ -16,6 +19,7 @@ export async function loadInputs(warehouse: AnalysisStore, scope: AnalysisScope,
       exposures: await warehouse.exposureCounts(scope),
       offsets: await warehouse.offsetsUnder(scope.stream, scope.cut),
       metrics,
+      relabelled: options.calibrate === true ? await warehouse.relabelledArms(scope, {variant: scope.view.definition.control, ...RELABELLING}) : null,
     };
   } finally {
     await warehouse.release(scope);

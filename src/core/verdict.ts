@@ -78,6 +78,23 @@ export type WindowsAround = {
   readonly windows: readonly {readonly start: string; readonly side: 'before' | 'after'; readonly variant: string; readonly n: number; readonly value: number}[];
 };
 
+/** How often the metric's test finds a difference between halves of control, where there is none. */
+export type Calibration = {
+  readonly status: 'healthy' | 'unhealthy' | 'not-computable';
+  readonly reason?: string;
+  readonly alpha: number;
+  readonly relabellings: number;
+  /** Relabellings that gave a p-value, and those below alpha. */
+  readonly computed: number;
+  readonly rejected: number;
+  /** Empirical false-positive rate with its 95 % interval. */
+  readonly rate: number | null;
+  readonly low: number | null;
+  readonly high: number | null;
+  /** Of the facts it was made from. */
+  readonly cut_ms: number;
+};
+
 /**
  * A verdict row: complete evidence for one metric × treatment (DESIGN §6). Names are
  * the columns of the `verdicts` table. Page, report and webhook render this row
@@ -139,6 +156,7 @@ export type Verdict = {
   /** * */ readonly audit: {readonly mismatch: number | null; readonly slices_checked: number; readonly checked_at: string | null};
   /** * Around the last changes, oldest first, as closed windows stood then. The audit proves them; rows written before they were kept have none. */
   readonly windows_around?: readonly WindowsAround[];
+  /** * Of the metric on control alone; absent where it was not asked for. */ readonly calibration?: Calibration;
   /** The SQL behind the numbers, with parameters filled in. */
   readonly sql: string;
   readonly analysis: Readonly<Record<string, unknown>>;

@@ -49,7 +49,7 @@ export async function analyzeAndStore(
   await registry.caughtUp();
   const view = requireView(platform, stream, experiment);
   const startedAt = clock.now();
-  const analysed = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, live, ...(audit === undefined ? {} : {audit})});
+  const analysed = await analyzeExperiment({warehouse, clock, versions, stream: stream.name, view, cut, live, calibrate: true, ...(audit === undefined ? {} : {audit})});
   const verdicts = await addWindowsAround(analysed, {warehouse, stream, history: historyOf(registry.snapshot(), stream.name, experiment)});
   await warehouse.insertVerdicts(verdicts);
   await platform.factTraces?.analysed({stream, experiment, verdicts, cut, startedAt});

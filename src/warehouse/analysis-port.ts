@@ -34,6 +34,11 @@ export interface AnalysisStore {
   valueGroups(scope: AnalysisScope, metric: Metric, of: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]>;
   /** Paired by item: averages within (item, variant) first, then groups the differences. */
   pairGroups(scope: AnalysisScope, metric: Metric, of: {readonly control: string; readonly variant: string; readonly listedMax: number}): Promise<PairGroups>;
+  /**
+   * One arm of a split cut in halves by a hash of the unit, `relabellings` times: the totals of each half for every
+   * metric, without times. Of an arm with more units than `unitsMax` a share is taken, also by hash.
+   */
+  relabelledArms(scope: AnalysisScope, of: {readonly variant: string; readonly relabellings: number; readonly unitsMax: number}): Promise<RelabelledArm[]>;
   /** Covered offsets per partition under the cut. */
   offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']>;
   /** Names of measures seen with the experiment's outcomes (drafts, `analyze` without metrics). */
@@ -81,6 +86,8 @@ export type ArmTotals = {
   readonly eventFrom: EpochMs | null;
   readonly eventTo: EpochMs | null;
 };
+
+export type RelabelledArm = {readonly metric: string; readonly relabelling: number; readonly half: 0 | 1; readonly totals: ArmTotals};
 
 /** `counts` by variant key. */
 export type ValueGroup = {readonly value: number; readonly counts: Readonly<Record<string, number>>};

@@ -30,6 +30,9 @@ class FactList {
   }
   async prepare() {}
   async release() {}
+  async relabelledArms() {
+    return [];
+  }
   async valueGroups(scope: AnalysisScope, _metric: unknown, {per}: {per: string}) {
     this.asked.push(per);
     return makeGroups({a: this.#arm(scope, 'a').map(fact => fact.value), b: this.#arm(scope, 'b').map(fact => fact.value)});

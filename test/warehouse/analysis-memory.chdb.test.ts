@@ -8,7 +8,7 @@ import {METRICS, metric, randomHistory, T0, testStream, versionsOf, viewOf} from
 import {type ChdbWarehouse, openChdbWarehouse} from './closing-warehouse.ts';
 
 const skipReason = await chdbSkipReason();
-const VALUE: Metric = metric({key: 'score', measure: 'score', attributionMs: 20_000});
+const VALUE: Metric = metric({key: 'value', measure: 'score', attributionMs: 20_000});
 
 describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain loops', () => {
   let harness: ChdbWarehouse;
@@ -71,5 +71,23 @@ async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisSc
     const of = {control: 'v1', variant: 'v2', listedMax};
     for (const one of metrics) expect(await sql.pairGroups(scope, one, of)).toEqual(await memory.pairGroups(scope, one, of));
   }
+  for (const warehouse of [sql, memory]) await expectHalves(warehouse, scope);
   await sql.release(scope);
+}
+
+/** Both halves of a relabelled arm are the arm, and they are not always the same ones. */
+async function expectHalves(warehouse: Warehouse, scope: AnalysisScope): Promise<void> {
+  if (scope.view.definition.design === 'paired') return;
+  const halves = await warehouse.relabelledArms(scope, {variant: 'v1', relabellings: 70, unitsMax: 1_000});
+  for (const one of scope.view.definition.metrics) {
+    const whole = (await warehouse.armTotals(scope, one)).find(({variant}) => variant === 'v1');
+    const own = halves.filter(({metric: key}) => key === one.key);
+    for (let relabelling = 0; relabelling < 70; relabelling += 1) {
+      const both = own.filter(half => half.relabelling === relabelling).map(({totals}) => totals);
+      expect(both.reduce((sum, {units}) => sum + units, 0)).toBe(whole?.units ?? 0);
+      expect(both.reduce((sum, {sumQ}) => sum + sumQ, 0n)).toBe(whole?.sumQ ?? 0n);
+      expect(both.reduce((sum, {unitCrossQ}) => sum + unitCrossQ, 0n)).toBe(whole?.unitCrossQ ?? 0n);
+    }
+    if ((whole?.units ?? 0) > 3) expect(new Set(own.filter(({half}) => half === 0).map(({totals}) => totals.sumQ)).size).toBeGreaterThan(whole?.sumQ === 0n ? 0 : 1);
+  }
 }

@@ -1,7 +1,7 @@
 import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../warehouse.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
 import {explainMetric} from './analysis-explain.ts';
 import {quantised} from './analysis-columns.ts';
 import {scopeParams} from './analysis-scope.ts';
@@ -127,6 +127,24 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
       await this.#workspaces.insertPairs(workspace, index, {control, variant});
       return this.#pairs.pairGroups({workspace: workspace.id, metric: index, variant}, listedMax);
+    });
+  }
+
+  async relabelledArms(
+    scope: AnalysisScope,
+    {variant, relabellings, unitsMax}: {readonly variant: string; readonly relabellings: number; readonly unitsMax: number},
+  ): Promise<RelabelledArm[]> {
+    if (!isSplit(scope)) return [];
+    return this.#ask(scope, scope.view.definition.metrics[0] ?? null, async ({workspace}) => {
+      type Row = ArmRow & {relabelling: number; half: 0 | 1; units: string};
+      const params = {...paramsOf(workspace), variant, relabellings, units_max: unitsMax, metrics: workspace.metrics.length};
+      const rows = await this.#select<Row>(loadQuery('analysis-relabelled'), params);
+      return rows.flatMap(row => {
+        const metric = workspace.metrics[Number(row.metric) - 1];
+        // Σq² is needed only where a unit has one outcome, and then it is that of units.
+        const totals = toArmTotals({variant: String(row.half), units: Number(row.units), squares: BigInt(row.unit_sum_squares_q)}, {...row, event_from: '0', event_to: '0'});
+        return metric === undefined ? [] : [{metric: metric.key, relabelling: row.relabelling, half: row.half, totals: {...totals, eventFrom: null, eventTo: null}}];
+      });
     });
   }
 

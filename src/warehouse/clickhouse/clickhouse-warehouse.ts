@@ -89,6 +89,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     release: scope => analysis.release(scope),
     valueGroups: (scope, metric, of) => analysis.valueGroups(scope, metric, of),
     pairGroups: (scope, metric, of) => analysis.pairGroups(scope, metric, of),
+    relabelledArms: (scope, of) => analysis.relabelledArms(scope, of),
     offsetsUnder: (stream, cut) => analysis.offsetsUnder(stream, cut),
     measuresSeen: (stream, experiment) => analysis.measuresSeen(stream, experiment),
     explainSql: (scope, metric) => analysis.explainSql(scope, metric),

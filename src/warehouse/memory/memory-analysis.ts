@@ -3,7 +3,7 @@ import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import {unitGroupsOf} from '../exact-groups.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../warehouse.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
 import type {MemoryState} from './memory-state.ts';
 import {pairGroupsOf, unitSumsOf} from './pair-groups.ts';
 import {isPlaced, ScopedFacts, type ScopedValue} from './scoped-outcomes.ts';
@@ -79,6 +79,27 @@ export class MemoryAnalysis implements AnalysisStore {
     of: {readonly control: string; readonly variant: string; readonly listedMax: number},
   ): Promise<PairGroups> {
     return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), {...of, metric});
+  }
+
+  async relabelledArms(
+    scope: AnalysisScope,
+    {variant, relabellings, unitsMax}: {readonly variant: string; readonly relabellings: number; readonly unitsMax: number},
+  ): Promise<RelabelledArm[]> {
+    if (scope.view.definition.design !== 'split') return [];
+    const facts = new ScopedFacts(this.#state, scope);
+    const arm = [...(facts.arms(scope.phase).unitsOf.get(variant) ?? [])];
+    const every = Math.max(1, Math.floor(arm.length / unitsMax));
+    const units = arm.filter(unit => bitsOf(unit, 0xffff) % every === 0);
+    return scope.view.definition.metrics.flatMap(metric => {
+      const values = facts.values(metric, scope.phase);
+      return Array.from({length: relabellings}, (_, relabelling) => relabelling).flatMap(relabelling =>
+        ([0, 1] as const).map(half => {
+          const own = new Set(units.filter(unit => (bitsOf(unit, relabelling) & 1) === half));
+          const totals = totalsOf(values.filter(({outcome}) => own.has(outcome.unitId)), metric);
+          return {metric: metric.key, relabelling, half, totals: {variant: String(half), units: own.size, ...totals, eventFrom: null, eventTo: null}};
+        }),
+      );
+    });
   }
 
   async offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']> {
@@ -173,6 +194,15 @@ function firstSeenOf(unitsOf: Timing['unitsOf'], first: ReadonlyMap<string, numb
     looks.set(until, units);
   }
   return [...looks].sort(([a], [b]) => a - b).map(([until, units]) => ({until: epochMs(until), units}));
+}
+
+/** FNV-1a with murmur's last mix: its low bits alone depend on the last letters. */
+function bitsOf(unit: string, salt: number): number {
+  let hash = 0x811c9dc5 ^ salt;
+  for (let at = 0; at < unit.length; at += 1) hash = Math.imul(hash ^ unit.charCodeAt(at), 0x01000193);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return (hash ^ (hash >>> 16)) >>> 0;
 }
 
 /** In design `paired` an arm's units are its items. */
