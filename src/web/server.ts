@@ -51,6 +51,8 @@ const BODY_BYTES_MAX = 4 * 1024 * 1024;
 const REQUEST_MS_MAX = 30_000;
 const SLOW_REQUESTS_CHECKED_EVERY_MS = 2_000;
 const CONNECTIONS_MAX = 2_000;
+/** A definition has five levels. */
+const NESTING_MAX = 50;
 const KEEP_ALIVE_MS = 30_000;
 
 export const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || (isIP(host) === 4 && host.startsWith('127.'));
@@ -124,8 +126,11 @@ function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {r
 
 async function prepare(app: FastifyInstance, {logger, corsOrigins}: ServerOptions): Promise<void> {
   app.addHook('onRequest', (request, _reply, done) => runWithTrace(request.headers['traceparent'], done));
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
+    // Node takes the first of two; a proxy before it may have judged the other.
+    const hosts = request.raw.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'host').length;
+    if (hosts > 1) throw new ProblemError({status: 400, title: 'The request is wrong', detail: 'it names more than one Host'});
   });
   await app.register(cors, {
     origin: corsOrigins.length === 0 ? false : [...corsOrigins],
@@ -185,12 +190,24 @@ function callerOf(request: Admitted): Caller {
 function bodyOf(route: Route, body: unknown): unknown {
   const text = typeof body === 'string' ? body : '';
   if (route.body === undefined || route.body === 'text') return text;
+  if (isNestedBeyond(text, NESTING_MAX)) throw new ProblemError({status: 400, title: 'The body is wrong', detail: `the body is nested deeper than ${NESTING_MAX} levels`});
   try {
     return parseInput(route.body, JSON.parse(text), 'body');
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     throw new ProblemError({status: 400, title: 'The body is wrong', detail: text.trim() === '' ? 'the body is empty; send JSON' : `the body is not JSON (${messageOf(error)})`});
   }
+}
+
+/** Of JSON, before it is parsed: what checks a value walks it by recursion. */
+function isNestedBeyond(text: string, levels: number): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(/"(?:[^"\\]|\\.)*"|[[\]{}]/gs)) {
+    if (token === '[' || token === '{') depth += 1;
+    else if (token === ']' || token === '}') depth -= 1;
+    if (depth > levels) return true;
+  }
+  return false;
 }
 
 function sendAnswer(reply: FastifyReply, {status = 200, headers = {}, type = 'application/json; charset=utf-8', body, isTaken}: Answer): FastifyReply {

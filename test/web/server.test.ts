@@ -194,4 +194,27 @@ describe('the other paths', () => {
     expect(answer).toMatch(/^(HTTP\/1\.1 4\d\d|$)/);
     await slow.close();
   });
+
+  test('a body nested without end is the caller’s mistake, wherever it goes', async () => {
+    const deep = `${'['.repeat(200_000)}${']'.repeat(200_000)}`;
+    const wrapped = `{"definition": {"a": ${deep}}}`;
+    for (const [method, path] of [['POST', '/v1/experiments'], ['POST', '/v1/experiments/validate'], ['POST', '/v1/experiments/e/weights'], ['POST', '/v1/session']] as const) {
+      for (const body of [deep, wrapped]) expectProblem(await call(path, {method, body, headers: {'content-type': 'application/json'}}), 400, /nested deeper than 50 levels/);
+    }
+    expectProblem(await call('/v1/experiments/validate', {method: 'POST', body: `{"a": "${'['.repeat(100)}"}`}), 400, /a is not known here|missing/);
+    expect((await post(deep)).status).toBeLessThan(500);
+  });
+
+  test('a request that names two hosts is refused before anything is looked at', async () => {
+    const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+    socket.write('GET /v1/streams HTTP/1.1\r\nHost: localhost\r\nHOST: evil.example\r\nConnection: close\r\n\r\n');
+    const answer = await new Promise<string>(resolve => {
+      let text = '';
+      socket.setEncoding('utf8').on('data', chunk => {
+        text += chunk;
+      });
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toMatch(/^HTTP\/1\.1 400 [\s\S]*more than one Host/);
+  });
 });
