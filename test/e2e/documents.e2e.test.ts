@@ -1,4 +1,4 @@
-/** Every shell line of README.md, docs/GUIDE.md and docs/OPERATIONS.md runs as written, or stands in a list with the reason why it cannot here. */
+/** Every shell line of README.md, docs/GUIDE.md, docs/ALERTS.md and docs/OPERATIONS.md runs as written, or stands in a list with the reason why it cannot here. */
 import {readFileSync, writeFileSync} from 'node:fs';
 import {join} from 'node:path';
 import {describe, expect, test} from 'vitest';
@@ -29,7 +29,7 @@ describe.skipIf(missing !== null)(`documented commands${missing === null ? '' : 
   const directory = temporaryDirectory('documents');
   writeFileSync(join(directory, 'scores.csv'), 'at,user,arm,points\n2026-01-05T09:00:00Z,u1,a,1\n2026-01-05T09:00:01Z,u2,b,2\n2026-01-05T09:00:02Z,u3,a,3\n2026-01-05T09:00:03Z,u4,b,5\n');
   writeFileSync(join(directory, 'map.yaml'), 'event_time: {column: at}\nunit_id: {column: user}\nexperiment: my-experiment\nvariant: {column: arm}\nmeasures: {points: {column: points}}\n');
-  const lines = ['README.md', 'docs/GUIDE.md'].flatMap(shellLines);
+  const lines = ['README.md', 'docs/GUIDE.md', 'docs/ALERTS.md'].flatMap(shellLines);
   const operations = shellLines('docs/OPERATIONS.md');
 
   test('the documents hold commands', () => {

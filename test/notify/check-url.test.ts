@@ -32,7 +32,7 @@ const BAD: readonly string[] = [
   'https://0:PORT/', 'https://0.1.2.3:PORT/', 'https://10.0.0.1/', 'https://10.255.255.255/', 'https://172.16.0.1/', 'https://172.31.255.255/', 'https://192.168.1.1/',
   'https://100.64.0.1/', 'https://100.127.255.255/', 'https://169.254.169.254/latest/meta-data/', 'https://[fe80::1]/', 'https://[fe80::a9fe:a9fe]/', 'https://[fd00:ec2::254]/', 'https://[fc00::1]/',
   'https://[fec0::1]/', 'https://[ff02::1]/', 'https://224.0.0.1/', 'https://239.255.255.250/', 'https://240.0.0.1/', 'https://255.255.255.255/', 'https://192.0.0.170/',
-  'https://192.0.2.1/', 'https://198.18.0.1/', 'https://198.51.100.7/', 'https://203.0.113.9/', 'https://192.88.99.1/', 'https://[2001:db8::1]/', 'https://[100::1]/', 'https://[3fff::1]/',
+  'https://192.0.2.1/', 'https://198.18.0.1/', 'https://198.51.100.7/', 'https://203.0.113.9/', 'https://192.88.99.1/', 'https://168.63.129.16/', 'https://[2001:db8::1]/', 'https://[100::1]/', 'https://[3fff::1]/',
   'https://[::ffff:8.8.8.8]/', 'https://rebind.example/', 'https://internal.example/', 'https://metadata.example/', 'https://six.example/', 'https://nowhere.example/',
   'http://good.example/', 'ftp://good.example/', 'file:///etc/passwd', 'gopher://127.0.0.1:PORT/', 'data:text/plain,x', 'javascript:alert(1)', 'unix:/var/run/docker.sock',
   'https://user:pass@good.example/', 'https://user@good.example/', 'https://@good.example/', 'https://good.example@127.0.0.1:PORT/', 'https://good.example/\r\nHost: evil', 'https://good.example/a b',
