@@ -114,7 +114,7 @@ export class WordColumn implements NativeColumn {
   }
 }
 
-/** One number of 16 bits, the same in many rows or not. */
+/** Numbers of 16 bits. */
 export class ShortColumn implements NativeColumn {
   readonly type = 'UInt16';
   readonly #bytes = new Bytes();

@@ -58,10 +58,10 @@ class PositionColumns {
  *     ~( arrival_ts 48 bits │ log_epoch 16 │ partition 16 │ offset 48 )
  */
 export function pushVersion(column: WordColumn, {arrivalTs, logEpoch, partition, offsetLow, offsetHigh}: Taken): void {
-  assert(offsetHigh < 2 ** 16, 'an offset has at most 48 bits');
+  assert(offsetHigh >= 0 && offsetHigh < 2 ** 16, 'an offset has at most 48 bits');
   assert(arrivalTs >= 0 && arrivalTs < 2 ** 48, 'an arrival time has at most 48 bits');
   column.pushTwo(~offsetLow, ~((partition << 16) | offsetHigh));
-  // As in the whole arithmetic of 32 bits, the shift leaves the lowest 16 of the time.
+  // The shift is one of 32 bits: the lowest 16 of the time remain.
   column.pushTwo(~((arrivalTs << 16) | logEpoch), ~Math.floor(arrivalTs / 2 ** 16));
 }
 
