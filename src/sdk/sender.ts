@@ -179,7 +179,8 @@ export class Sender {
     const batch = this.#queue.take(limits.batchEventsMax);
     this.#oldestAt = clock.now();
     this.#underWay = batch;
-    await this.#deliver(batch);
+    // Closed before it was delivered: it stays for close() to spool, which may still be waiting for the disk.
+    if (!(await this.#deliver(batch))) return;
     this.#underWay = [];
     await this.#sendOneSpooled();
   }

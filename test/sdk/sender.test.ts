@@ -28,6 +28,35 @@ async function until(condition: () => boolean): Promise<void> {
   expect(condition()).toBe(true);
 }
 
+test('a batch under way is spooled, too, when the sender is closed while the disk is slow', async () => {
+  const directory = newDirectory();
+  let release: () => void = () => undefined;
+  const gate = new Promise<void>(done => {
+    release = done;
+  });
+  class SlowSpool extends DiskSpool {
+    override async write(...given: Parameters<DiskSpool['write']>) {
+      await gate;
+      return super.write(...given);
+    }
+  }
+  const {tracker, transport, sender} = openTestTracker({limits: {queueEventsMax: 100, batchEventsMax: 10, spillShare: 0.5}, spool: new SlowSpool({directory, bytesMax: 1e7, owner: 'test'})});
+  transport.mode = 'down';
+  for (let i = 0; i < 60; i += 1) tracker.outcome({unitId: ALWAYS_SAMPLED});
+  await until(() => transport.tries > 0);
+  const closed = sender.close(0);
+  await sleep(50);
+  release();
+  await closed;
+  const spool = spoolIn(directory);
+  let kept = 0;
+  for (let batch = await spool.read(); batch !== undefined; batch = await spool.read()) {
+    kept += batch.events.length;
+    await spool.remove(batch.file);
+  }
+  expect([kept, sender.counts.spooled, sender.counts.dropped]).toEqual([60, 60, 0]);
+});
+
 describe('batches', () => {
   test('500 events at once, the rest when it is old enough', async () => {
     const {tracker, transport} = openTestTracker({limits: {batchAgeMsMax: 30}});
