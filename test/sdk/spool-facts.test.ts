@@ -32,7 +32,8 @@ import {runWorker} from '../../src/worker/worker.ts';
 const SEED = Number(process.env['SEED'] ?? 20261121);
 const STREAM: Stream = {name: 'live', kind: 'live', topic: LIVE_TOPIC, latenessMs: durationMs(60_000), sliceMs: durationMs(1_000), maxAgeMs: durationMs(3_600_000), partitions: 2};
 const LIMITS = {...SDK_LIMITS, queueEventsMax: 400, spillShare: 0.25, batchEventsMax: 20, batchAgeMsMax: 5, retryBackoffMsMin: 2, retryBackoffMsMax: 10, eventsPerSecondMax: 1e6, burstEventsMax: 1e6};
-const TROUBLES = ['up', 'refusing', 'hanging', 'slow', 'losing answers', 'up'] as const;
+/** Twice refusing: the second sender begins with a spool that it cannot deliver. */
+const TROUBLES = ['up', 'refusing', 'refusing', 'hanging', 'slow', 'losing answers', 'up'] as const;
 type Trouble = (typeof TROUBLES)[number];
 type Bug = 'none' | 'a failed batch counts as sent' | 'a new id at each try' | 'the spool forgets a file before it is delivered';
 
