@@ -28,14 +28,13 @@ type Hint = SlicedOutcome['variantHint'];
 type HintedArm = {readonly view: ExperimentView; readonly variant: string};
 
 /** What a hint says under these views. */
-type KnownHint = {
+type KnownHint = AttributionResult & {
   readonly arms: readonly HintedArm[];
-  /** Of the one arm of a pair in a phase without an end, what every outcome from `resultFrom` on gets; otherwise never. */
-  readonly resultFrom: number;
-  readonly result: AttributionResult;
+  /** It names the one arm of a pair in a phase without an end: what every outcome from then on gets is said here. Otherwise never. */
+  readonly saysFrom: number;
 };
 
-const NOWHERE: Pick<KnownHint, 'resultFrom' | 'result'> = {resultFrom: Number.POSITIVE_INFINITY, result: {attributions: [], isUnjoined: false}};
+const NEVER = {saysFrom: Number.POSITIVE_INFINITY, attributions: [], isUnjoined: false};
 
 /** Attributes outcomes under one state of the experiments, and remembers what the hints say under it. */
 export class Attributor {
@@ -66,11 +65,11 @@ export class Attributor {
     {variantHint, eventTs}: Pick<SlicedOutcome, 'variantHint' | 'eventTs'>,
     exposures: readonly CachedExposure[] | undefined,
   ): AttributionResult {
-    const {arms, resultFrom, result} = this.#known.get(variantHint) ?? this.#learn(variantHint);
+    const known = this.#known.get(variantHint) ?? this.#learn(variantHint);
     const isWithout = exposures !== undefined && exposures.length === 0;
-    if (eventTs >= resultFrom && isWithout) return result;
+    if (eventTs >= known.saysFrom && isWithout) return known;
     const attributions: Attribution[] = [];
-    for (const {view, variant} of arms) {
+    for (const {view, variant} of known.arms) {
       if (view.definition.design === 'split' && exposures !== undefined) continue;
       const span = phaseAt(view.phases, eventTs);
       // A pair's phase ends with the next one; a hint in a split stands for an exposure, so it does too.
@@ -109,14 +108,14 @@ export class Attributors {
   }
 }
 
-function constantOf(arms: readonly HintedArm[]): Pick<KnownHint, 'resultFrom' | 'result'> {
+function constantOf(arms: readonly HintedArm[]): Omit<KnownHint, 'arms'> {
   const [only] = arms;
-  if (arms.length !== 1 || only === undefined || only.view.definition.design === 'split') return NOWHERE;
+  if (arms.length !== 1 || only === undefined || only.view.definition.design === 'split') return NEVER;
   const {view, variant} = only;
   const [span] = view.phases;
-  if (view.phases.length !== 1 || span === undefined || span.validTo !== null) return NOWHERE;
+  if (view.phases.length !== 1 || span === undefined || span.validTo !== null) return NEVER;
   const attribution = {view, phase: span.phase, variant, phaseEnd: null, plan: undefined};
-  return {resultFrom: span.validFrom, result: {attributions: [attribution], isUnjoined: false}};
+  return {saysFrom: span.validFrom, attributions: [attribution], isUnjoined: false};
 }
 
 /** Whether the metric still counts an outcome of this time. */

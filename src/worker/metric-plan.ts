@@ -11,6 +11,8 @@ const [ABSENT, IS_SHARE, IS_SUCCESS, IS_OUTCOMES, NO_RATIO] = [-1, -2, -3, -4, -
  */
 export class MetricPlan {
   readonly names: readonly string[];
+  /** How many metrics every outcome with these names counts in; null when that is not the same for all. */
+  readonly contributions: number | null;
   readonly #metrics: readonly Metric[];
   readonly #values: readonly number[];
   readonly #denominators: readonly number[];
@@ -19,6 +21,9 @@ export class MetricPlan {
     this.names = names;
     this.#metrics = metrics;
     this.#values = metrics.map(metric => valueIndex(metric, names));
+    this.contributions = metrics.some(({dimensions, aggregate}) => dimensions.length > 0 || aggregate === 'ratio')
+      ? null
+      : this.#values.filter(index => index !== ABSENT).length;
     this.#denominators = metrics.map(({aggregate, denominator}) => (aggregate === 'ratio' ? indexOf(denominator, names) : NO_RATIO));
   }
 

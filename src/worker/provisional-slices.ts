@@ -279,8 +279,9 @@ function planOf(attribution: Attribution, names: readonly string[]): MetricPlan 
 
 /** How many contributions the outcome makes to the arm. */
 function countOf(attribution: Attribution, outcome: SlicedOutcome): number {
-  const {metrics} = attribution.view.definition;
   const plan = planOf(attribution, outcome.measureNames);
+  if (attribution.phaseEnd === null && plan.contributions !== null) return plan.contributions;
+  const {metrics} = attribution.view.definition;
   let count = 0;
   for (let index = 0; index < metrics.length; index++) {
     const {dimensions} = metrics[index] as Metric;
