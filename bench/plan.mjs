@@ -7,19 +7,23 @@ import {partitionOf} from '../dist/log/partitioner.js';
 import {numbers, report, round} from './lib/harness.mjs';
 
 const [rate = '1000000', partitions = '1000'] = process.argv.slice(2);
-/** From bench/pipeline.mjs, bench/closing.mjs and the table sizes of a loaded warehouse; docs/PERFORMANCE.md has the runs. */
+/** From bench/memory.mjs, bench/inserts.mjs and bench/closing.mjs; docs/PERFORMANCE.md has the runs. */
 const COST = {
-  /** µs of a worker's CPU per event, on Kafka, with the rows encoded. */
-  workerUs: 10.7,
-  /** µs of the engine's CPU per event for facts and arrivals, merges left out. */
-  insertUs: 15.4,
+  /** µs of a worker's CPU per event, blocks for a server made and sent. */
+  workerUs: 8.5,
+  /** µs of the engine's CPU per event for its fact and its arrival. */
+  insertUs: 2,
+  /** µs of merging the same once. */
+  mergeUs: 2.4,
+  /** How often a row is merged on its way from 50 000 rows to a part of hundreds of millions, five to ten parts at a time. */
+  merges: 5,
   /** µs of the engine's CPU per attributed outcome, slices closed many at once. */
   closeUs: 5.6,
   /** A process reads and decodes on one thread; beyond this share of a core it lags at every pause. */
   coreShare: 0.6,
   logBytes: 176,
   logReplicas: 3,
-  factBytes: 82,
+  factBytes: 75,
   factReplicas: 2,
 };
 const DAY_S = 86_400;
@@ -27,13 +31,14 @@ const DAY_S = 86_400;
 const events = Number(rate);
 const cores = us => (events * us) / 1e6;
 const workers = Math.ceil(cores(COST.workerUs) / COST.coreShare);
-const shardCores = cores(COST.insertUs) * 2 + cores(COST.closeUs);
+const shardCores = cores(COST.insertUs + COST.mergeUs * COST.merges + COST.closeUs);
 const terabytes = bytes => round((events * DAY_S * bytes) / 1e12, 1);
 
 const rows = [
   {what: 'worker processes', value: workers},
   {what: 'partitions (three a worker, room to grow)', value: workers * 3},
-  {what: 'ClickHouse cores (inserts, as much again for merges, closing)', value: Math.ceil(shardCores)},
+  {what: 'ClickHouse cores (inserts, merges, closing)', value: Math.ceil(shardCores)},
+  {what: 'of them for merges', value: Math.ceil(cores(COST.mergeUs * COST.merges))},
   {what: 'ClickHouse shards of 16 cores', value: Math.ceil(shardCores / 16)},
   {what: 'log on disk, TB a day, replicas included', value: terabytes(COST.logBytes * COST.logReplicas)},
   {what: 'facts on disk, TB a day, replicas included', value: terabytes(COST.factBytes * COST.factReplicas)},

@@ -170,26 +170,25 @@ export async function work({log, warehouse, stream, views, records, isBacklog = 
 /** The log, with word of it when the consumer gave out as many records. */
 function endingAfter(log, records, tell) {
   let read = 0;
-  return {
-    append: (...given) => log.append(...given),
+  const counting = consumer => async timeoutMs => {
+    const event = await consumer.next(timeoutMs);
+    if (event?.type === 'batch') read += event.records.length;
+    if (read >= records) tell();
+    return event;
+  };
+  return withOwn(log, {
     openConsumer: async options => {
       const consumer = await log.openConsumer(options);
-      return {
-        next: async timeoutMs => {
-          const event = await consumer.next(timeoutMs);
-          if (event?.type === 'batch') read += event.records.length;
-          if (read >= records) tell();
-          return event;
-        },
-        commit: offsets => consumer.commit(offsets),
-        pause: partitions => consumer.pause(partitions),
-        resume: partitions => consumer.resume(partitions),
-        endOffsets: () => consumer.endOffsets(),
-        close: () => consumer.close(),
-      };
+      return withOwn(consumer, {next: counting(consumer)});
     },
-  };
+  });
 }
+
+/** An object with some methods in place of its own. */
+const withOwn = (inner, own) =>
+  new Proxy(inner, {
+    get: (target, name) => own[name] ?? (typeof target[name] === 'function' ? target[name].bind(target) : target[name]),
+  });
 
 /** No facts are kept: what remains is the worker's own cost. */
 export const NO_WAREHOUSE = {
