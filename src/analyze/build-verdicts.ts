@@ -128,7 +128,7 @@ type RowParts = {
 };
 
 /** Fields outside the digest. */
-export type Starred = 'verdict_id' | 'created_at' | 'previous_decision' | 'audit' | 'windows_around' | 'evidence_digest';
+export type Starred = 'verdict_id' | 'created_at' | 'previous_decision' | 'audit' | 'windows_around' | 'calibration' | 'evidence_digest';
 export type Evidence = Omit<Verdict, Starred>;
 
 function rowOf(candidate: Candidate, parts: RowParts): Verdict {

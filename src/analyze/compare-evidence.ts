@@ -14,7 +14,7 @@ const RELATIVE_12_DIGITS = 1e-12;
 
 /** The part of a row that a replay must give again: without the fields marked * and the digest. */
 export function evidenceOf(verdict: Verdict): Evidence {
-  const {verdict_id: _id, created_at: _at, previous_decision: _previous, audit: _audit, windows_around: _windows, evidence_digest: _digest, ...evidence} = verdict;
+  const {verdict_id: _id, created_at: _at, previous_decision: _previous, audit: _audit, windows_around: _windows, calibration: _calibration, evidence_digest: _digest, ...evidence} = verdict;
   return evidence;
 }
 

@@ -80,6 +80,7 @@ describe('windows around changes', () => {
 
   test('they are no part of the evidence that a replay recomputes', () => {
     expect(evidenceOf({...makeVerdict(), windows_around: [changeOf()]})).toEqual(evidenceOf(makeVerdict()));
+    expect(Object.keys(evidenceOf({...makeVerdict(), windows_around: [], calibration: {} as never}))).not.toContain('calibration');
   });
 });
 

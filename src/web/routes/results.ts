@@ -97,7 +97,7 @@ function windowRoute({warehouse, stream: streamOf}: Backend): Route {
       experiment,
       size_s: wholeNumber(1, 31 * 86_400).default(60).describe('Length of a window; a multiple of the base slice.'),
       slide_s: wholeNumber(1, 31 * 86_400).default(10).describe('A window begins this often; a multiple of the base slice.'),
-      from: instant.optional().describe('Windows that end after this. Default: an hour, or 60 slides, before `to`.'),
+      from: instant.optional().describe('Windows that end after this. Default: an hour, at least 60 slides and as many windows as are given at once, before `to`.'),
       to: instant.optional().describe('Windows that end no later. Default: the newest there is.'),
       metric: z.string().optional(),
       variant: z.string().optional(),
@@ -130,7 +130,8 @@ export async function windowSpan(warehouse: ReadStore, stream: Stream, query: Wi
   }
   const newest = query.to ?? (await newestEnd(warehouse, {stream, experiment: query.experiment, sizeMs: query.size_s * 1000}));
   if (newest === null) return null;
-  const from = query.from ?? epochMs(newest - Math.max(3_600_000, 60 * query.slide_s * 1000));
+  const slideMs = query.slide_s * 1000;
+  const from = query.from ?? epochMs(newest - Math.min(WINDOWS_MAX * slideMs, Math.max(3_600_000, 60 * slideMs)));
   const windows = (newest - from) / (query.slide_s * 1000);
   if (windows > WINDOWS_MAX) {
     throw new ProblemError({status: 400, title: 'The query is wrong', detail: `from and to span ${Math.ceil(windows)} windows, at most ${WINDOWS_MAX} are given at once; ask for less or for a larger slide_s`});
