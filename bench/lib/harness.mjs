@@ -1,3 +1,4 @@
+import {Console} from 'node:console';
 import {mkdtemp, rm} from 'node:fs/promises';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
@@ -202,7 +203,7 @@ export const NO_WAREHOUSE = {
 /** A table for people on stderr, one JSON line for programs on stdout. */
 export function report(bench, rows, note = {}) {
   console.error(bench);
-  console.table(rows);
+  new Console(process.stderr).table(rows);
   console.log(JSON.stringify({bench, ...note, node: process.version, rows}));
 }
 
