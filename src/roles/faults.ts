@@ -95,5 +95,6 @@ if (import.meta.filename === process.argv[1]) {
     process.stderr.write(`faults: ${messageOf(error)}\n`);
     return 1;
   });
-  if (part === 'worker' || part === 'closer') process.exit();
+  // What a failed start left open must not keep the process from ending.
+  process.exit();
 }

@@ -71,6 +71,7 @@ class KafkaEventLog implements EventLog {
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
     });
     this.#topics = new KafkaTopics({
+      clock: options.clock,
       admin,
       producer: this.#metaProducer,
       fetcher: this.#fetcher,

@@ -1,4 +1,5 @@
 import kafkajs, {type Admin, type Producer} from 'kafkajs';
+import type {Clock} from '../../core/clock.ts';
 import type {PartitionOffsets, TopicInfo, TopicSpec} from '../event-log.ts';
 import {checkSameTopic, checkTopicSpec, topicMissing} from '../topic-spec.ts';
 import {kafkaTypeOf} from './kafka-errors.ts';
@@ -8,7 +9,11 @@ import {epochOfMark, epochOfNote, MARK_CONFIG, markOf, newestEpoch, writeEpoch} 
 const LONG_MAX = '9223372036854775807';
 const TIMESTAMP_TYPE = {log: 'LogAppendTime', producer: 'CreateTime'} as const;
 
+const CREATE_TRIES_MAX = 6;
+const CREATE_RETRY_MS = 100;
+
 export type KafkaTopicsParts = {
+  readonly clock: Clock;
   readonly admin: Admin;
   readonly producer: Producer;
   readonly fetcher: PartitionFetcher;
@@ -45,9 +50,21 @@ export class KafkaTopics {
 
   /** One at a time: the producer does not find the epochs topic while another creation is still making it. */
   create(spec: TopicSpec): Promise<void> {
-    const created = this.#creating.then(() => this.#create(spec));
+    const created = this.#creating.then(() => this.#createPatiently(spec));
     this.#creating = created.catch(() => undefined);
     return created;
+  }
+
+  /** Of several brokers some hear of a new topic later than others; a second try finds it. */
+  async #createPatiently(spec: TopicSpec): Promise<void> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.#create(spec);
+      } catch (error) {
+        if (kafkaTypeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION' || tries === CREATE_TRIES_MAX) throw error;
+        await this.#parts.clock.sleep(CREATE_RETRY_MS * tries);
+      }
+    }
   }
 
   async #create(spec: TopicSpec): Promise<void> {

@@ -78,8 +78,17 @@ export class Lab {
   }
 
   static async open({ports, brokers: count = 1, note}: LabOptions): Promise<Lab> {
-    const directory = await mkdtemp(join(tmpdir(), 'assay-faults-'));
     const brokers = await Brokers.start(count, BROKER_PORT);
+    try {
+      return await Lab.#openOn(brokers, {ports, note});
+    } catch (error) {
+      await brokers.stop();
+      throw error;
+    }
+  }
+
+  static async #openOn(brokers: Brokers, {ports, note}: LabOptions): Promise<Lab> {
+    const directory = await mkdtemp(join(tmpdir(), 'assay-faults-'));
     const engine = Proc.start('engine', 'dist/roles/clickhouse-server.js', ['--data', join(directory, 'warehouse'), '--port', '0']);
     await until('the engine to start', 60_000, () => engine.lines.some(line => line.startsWith('{')) || !engine.isRunning);
     const {url} = JSON.parse(engine.lines.find(line => line.startsWith('{')) ?? '{}') as {url: string};
