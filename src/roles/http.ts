@@ -11,6 +11,7 @@ import {openServer} from '../web/server.ts';
 import {backtestGuard} from './guard-backtest.ts';
 import {openNotifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
+import {unreadyReasons} from './readiness.ts';
 import {openSqlEndpoint} from './sql-endpoint.ts';
 import {defaultStream, openLiveStream} from './streams.ts';
 import {auditFileOf, keysFileOf} from './access-files.ts';
@@ -51,15 +52,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     pipeline: stream => pipelineState(platform, stream),
     redeliver: id => outbox.redeliver(id),
     backtest: request => backtestGuard(platform, request),
-    unready: async () => {
-      const reasons = [...unready()];
-      if (registry.isAway) reasons.push('the experiments topic cannot be read; the last good configuration is in force');
-      await warehouse.ping().catch(() => reasons.push('the warehouse does not answer'));
-      const refusal = platform.appendRefusal();
-      if (refusal !== null) reasons.push(`the event log takes nothing: ${refusal}`);
-      await log.offsets(live.topic).catch(() => reasons.push('the event log does not answer'));
-      return reasons;
-    },
+    unready: () => unreadyReasons(platform, {topic: live.topic, own: unready()}),
   });
   try {
     const sql = await openSqlEndpoint(platform, {keys, audit});
