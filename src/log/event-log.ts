@@ -133,8 +133,9 @@ export interface LogConsumer {
   next(timeoutMs: number): Promise<ConsumerEvent | undefined>;
   /**
    * Resolves when the topic still is of this log epoch: so is everything handed over under it so
-   * far. Rejects with ASSAY_LOG_FENCED when it was deleted or made again meanwhile, after which
-   * offsets mean other records; ask before rows become durable under their offsets.
+   * far. Rejects with ASSAY_LOG_FENCED when it was made again meanwhile, after which offsets mean
+   * other records; ask before rows become durable under their offsets. A log that does not answer
+   * rejects nothing.
    */
   confirm(logEpoch: number): Promise<void>;
   /** Moves the group's offset of these partitions: everything below is processed. Rejects with ASSAY_LOG_FENCED for a partition that is not assigned any more. */

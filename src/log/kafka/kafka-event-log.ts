@@ -128,7 +128,7 @@ class KafkaEventLog implements EventLog {
         ]);
         return {mark: info?.mark, logEpoch: info?.logEpoch ?? 1, commits, offsets: await this.offsets(topic)};
       },
-      loadMark: () => this.#ask(`cannot confirm topic ${topic}`, () => this.#topics.mark(topic)),
+      loadMark: () => bounded(`cannot confirm topic ${topic}`, () => this.#topics.mark(topic), {clock, ms: KAFKA_LIMITS.confirmTimeoutMs}),
       loadEnds: () => this.offsets(topic),
       onClose: () => this.#consumers.delete(consumer),
     });

@@ -52,6 +52,8 @@ export const KAFKA_LIMITS = {
   /** Opening the log with no broker in reach fails within this. */
   openTimeoutMs: 10_000,
   requestTimeoutMs: 30_000,
+  /** A flush waits for it. */
+  confirmTimeoutMs: 2_000,
   /** Ends of paused partitions, which fetches do not tell. */
   endsEveryMs: 5_000,
   fetchWaitMs: 500,
