@@ -6,7 +6,7 @@ import {COMPARE_SIGMAS, compareWindows, defaultTolerance} from './compare-window
 import type {Finding} from './evaluate.ts';
 import {judge, LAG_MS_MAX} from './guard-look.ts';
 import {healthScore} from './health-score.ts';
-import {type Rule, statisticOf} from './rules.ts';
+import {type Rule, windowRuleOf} from './rules.ts';
 
 /** A guard of an experiment, asked about one variant. */
 export type GuardQuestion = {
@@ -40,24 +40,8 @@ export const ruleNameOf = ({experiment}: ExperimentView, {metric, kind}: Guard, 
 export const alertsOfActions = (view: ExperimentView): string[] =>
   view.definition.guards.flatMap((guard, index) => (guard.kind === undefined ? [] : [ruleNameOf(view, guard, index)]));
 
-export function ruleOf({view, guard, index, variant}: GuardQuestion): Rule {
-  const {experiment, metrics} = view.definition;
-  return {
-    name: ruleNameOf(view, guard, index),
-    kind: 'window',
-    experiment,
-    variants: [variant],
-    metric: guard.metric,
-    statistic: statisticOf(metrics.find(metric => metric.key === guard.metric)),
-    windowMs: guard.windowMs,
-    above: guard.above,
-    below: guard.below,
-    minN: guard.minN,
-    forMs: 0,
-    severity: 'critical',
-    action: guard.action,
-  };
-}
+export const ruleOf = ({view, guard, index, variant}: GuardQuestion): Rule =>
+  ({...windowRuleOf(view, {guard, index, variants: [variant]}), name: ruleNameOf(view, guard, index), severity: 'critical'});
 
 /** Windows end to end, that share no outcome with the newest one nor with each other. */
 function earlierValues(rule: Rule, rows: readonly GuardWindow[], at: EpochMs): number[] {

@@ -75,13 +75,19 @@ export const guardRuleName = ({experiment, metric, index}: {readonly experiment:
 
 /** The alert rules that an experiment's own guards on windows stand for. A guard on a metric that has no window value is left out by validation of the definition. */
 export function rulesOfGuards(view: ExperimentView): Rule[] {
-  const {experiment, control, variants, guards, metrics} = view.definition;
+  const {control, variants, guards} = view.definition;
   const treatments = variants.map(variant => variant.key).filter(key => key !== control);
-  return guards.flatMap((guard, index): Rule[] => (guard.kind === undefined ? [{
+  return guards.flatMap((guard, index) => (guard.kind === undefined ? [windowRuleOf(view, {guard, index, variants: treatments})] : []));
+}
+
+/** A guard on windows as a rule about some of its experiment's variants. */
+export function windowRuleOf({definition}: ExperimentView, {guard, index, variants}: {readonly guard: Guard; readonly index: number; readonly variants: readonly string[]}): Rule {
+  const {experiment, metrics} = definition;
+  return {
     name: guardRuleName({experiment, metric: guard.metric, index}),
     kind: 'window',
     experiment,
-    variants: treatments,
+    variants,
     metric: guard.metric,
     statistic: statisticOf(metrics.find(metric => metric.key === guard.metric)),
     windowMs: guard.windowMs,
@@ -91,7 +97,7 @@ export function rulesOfGuards(view: ExperimentView): Rule[] {
     forMs: 0,
     severity: guard.action === 'alert' ? 'warning' : 'critical',
     action: guard.action,
-  }] : []));
+  };
 }
 
 /** The number of a window that a metric's own aggregate means. */

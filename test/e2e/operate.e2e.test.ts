@@ -1,11 +1,10 @@
 /** What an operator does with one process: look at its metrics, ask the doctor, export, stop, back up, restore. */
 import {cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync} from 'node:fs';
-import {createServer} from 'node:net';
-import type {AddressInfo} from 'node:net';
 import {join} from 'node:path';
 import {beforeAll, describe, expect, test} from 'vitest';
 import {METRIC_CATALOGUE} from '../../src/observe/metric-catalogue.ts';
 import {answerOf, cliSkipReason, ROOT, type Running, runAssay, startAssay, startProcess, temporaryDirectory} from '../helpers/cli.ts';
+import {freePort} from '../helpers/free-port.ts';
 
 const missing = await cliSkipReason();
 
@@ -20,17 +19,6 @@ metrics:
 analysis: {min_n: 2}
 lifecycle: running
 `;
-
-function freePort(): Promise<number> {
-  return new Promise((done, fail) => {
-    const server = createServer();
-    server.once('error', fail);
-    server.listen(0, '127.0.0.1', () => {
-      const {port} = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
-}
 
 type Verified = {readonly mismatch: number; readonly facts: number; readonly slices_checked: number};
 

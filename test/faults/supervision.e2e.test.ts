@@ -1,12 +1,12 @@
 /** Each role in a process of its own: killed, drained and started again alone, and a broker that stays away. */
 import {mkdirSync, writeFileSync} from 'node:fs';
-import {createServer} from 'node:net';
 import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {afterAll, describe, expect, test} from 'vitest';
 import {startWarehouse} from '../e2e/cluster.ts';
 import {answerOf, cliSkipReason, type Running, runAssay, startAssay, temporaryDirectory} from '../helpers/cli.ts';
 import {type OwnKafka, startOwnKafka} from '../helpers/kafka-shared.ts';
+import {freePort} from '../helpers/free-port.ts';
 
 const missing = await cliSkipReason();
 const own = missing === null ? await startOwnKafka() : {skipped: missing};
@@ -19,14 +19,6 @@ lifecycle: running
 metrics:
   - {key: score, measure: score, aggregate: mean, role: goal, direction: higher}
 `;
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await new Promise(done => server.once('listening', done));
-  const address = server.address();
-  await new Promise(done => server.close(done));
-  return typeof address === 'object' ? (address?.port ?? 0) : 0;
-}
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {

@@ -18,7 +18,7 @@ export type KafkaConsumerParts = {
   readonly onGap: GapReporter;
   /** The facts an assignment begins with, asked anew each time. */
   readonly loadOffsets: () => Promise<GroupOffsets>;
-  /** What tells the topic from a later one of its name. @throws ASSAY_LOG_TOPIC_MISSING */
+  /** What tells the topic from a later one of its name; undefined when it was made by hand. */
   readonly loadMark: () => Promise<number | undefined>;
   /** Ends of the topic's partitions, for when nothing is fetched that would tell them. */
   readonly loadEnds: () => Promise<readonly PartitionOffsets[]>;
@@ -41,7 +41,7 @@ export type GroupOffsets = {
  * resumed.
  *
  *     joining ── GROUP_JOIN ─► loading offsets ─► assigned ── REBALANCING or GROUP_JOIN ─► joining
- *        any ── the topic was deleted or made again ─► dead
+ *        any ── the topic was made again ─► dead
  *        any ── CRASH ─► dead: next rejects with ASSAY_LOG_FENCED (no restart by kafkajs)
  */
 export class KafkaConsumer implements LogConsumer {
@@ -58,7 +58,7 @@ export class KafkaConsumer implements LogConsumer {
   #seen: readonly number[] = [];
   /** Next offset kafkajs should hand over, per partition. */
   readonly #expected = new Map<number, bigint>();
-  /** Next offset after what this assignment was handed, per partition. */
+  /** Next offset after what this assignment was handed, per partition; `#expected` may know of more from an earlier one. */
   readonly #passed = new Map<number, bigint>();
   #logEpoch = 0;
   #mark: number | undefined;
@@ -232,10 +232,11 @@ export class KafkaConsumer implements LogConsumer {
 
   /** kafkajs begins where the group committed; when that was in an earlier topic of this name, records would be passed over. */
   async #replaceStale(stale: readonly GroupCommit[], offsets: readonly PartitionOffsets[]): Promise<void> {
-    const {consumer, options} = this.#parts;
+    const {consumer, clock, options} = this.#parts;
     if (stale.length === 0) return;
     const metadata = noteOf(this.#logEpoch);
-    await consumer.commitOffsets(stale.map(({partition}) => ({topic: options.topic, partition, offset: `${offsets[partition]?.start ?? 0n}`, metadata})));
+    const starts = stale.map(({partition}) => ({topic: options.topic, partition, offset: `${offsets[partition]?.start ?? 0n}`, metadata}));
+    await bounded(`cannot replace the commits of group ${options.group}`, () => consumer.commitOffsets(starts), {clock, ms: KAFKA_LIMITS.requestTimeoutMs});
     throw fenced(`topic ${options.topic} was made again after the last commit of group ${options.group}; it is read from its start`);
   }
 

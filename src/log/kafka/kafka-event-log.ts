@@ -15,7 +15,7 @@ import type {
 } from '../event-log.ts';
 import {type GapReporter, gapReporter} from '../gap.ts';
 import {partitionOf} from '../partitioner.ts';
-import {partitionMissing} from '../topic-spec.ts';
+import {partitionMissing, topicMissing} from '../topic-spec.ts';
 import {AppendLane, type PlacedRecord} from './append-lane.ts';
 import {makeKafka} from './kafka-client.ts';
 import {KafkaConsumer} from './kafka-consumer.ts';
@@ -126,7 +126,8 @@ class KafkaEventLog implements EventLog {
           this.#ask(what, () => this.#topics.describe(topic)),
           this.#ask(what, () => this.#topics.commits(topic, group)),
         ]);
-        return {mark: info?.mark, logEpoch: info?.logEpoch ?? 1, commits, offsets: await this.offsets(topic)};
+        if (info === undefined) throw topicMissing(topic);
+        return {mark: info.mark, logEpoch: info.logEpoch, commits, offsets: await this.offsets(topic)};
       },
       loadMark: () => bounded(`cannot confirm topic ${topic}`, () => this.#topics.mark(topic), {clock, ms: KAFKA_LIMITS.confirmTimeoutMs}),
       loadEnds: () => this.offsets(topic),

@@ -9,8 +9,11 @@ import {epochOfMark, epochOfNote, MARK_CONFIG, markOf, newestEpoch, writeEpoch} 
 const LONG_MAX = '9223372036854775807';
 const TIMESTAMP_TYPE = {log: 'LogAppendTime', producer: 'CreateTime'} as const;
 
-const CREATE_TRIES_MAX = 6;
-const CREATE_RETRY_MS = 100;
+const TRIES_MAX = 8;
+const RETRY_MS = 100;
+
+/** What a partition or a group answers while it moves to another broker. */
+const MOVING = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS'];
 
 export type KafkaTopicsParts = {
   readonly clock: Clock;
@@ -50,21 +53,10 @@ export class KafkaTopics {
 
   /** One at a time: the producer does not find the epochs topic while another creation is still making it. */
   create(spec: TopicSpec): Promise<void> {
-    const created = this.#creating.then(() => this.#createPatiently(spec));
+    // Of several brokers some hear of a new topic later than others; a second try finds it.
+    const created = this.#creating.then(() => this.#patiently(['UNKNOWN_TOPIC_OR_PARTITION'], () => this.#create(spec)));
     this.#creating = created.catch(() => undefined);
     return created;
-  }
-
-  /** Of several brokers some hear of a new topic later than others; a second try finds it. */
-  async #createPatiently(spec: TopicSpec): Promise<void> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.#create(spec);
-      } catch (error) {
-        if (kafkaTypeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION' || tries === CREATE_TRIES_MAX) throw error;
-        await this.#parts.clock.sleep(CREATE_RETRY_MS * tries);
-      }
-    }
   }
 
   async #create(spec: TopicSpec): Promise<void> {
@@ -148,7 +140,8 @@ export class KafkaTopics {
   }
 
   async commits(topic: string, group: string): Promise<GroupCommit[]> {
-    const [found] = await this.#parts.admin.fetchOffsets({groupId: group, topics: [topic]});
+    const {admin} = this.#parts;
+    const [found] = await this.#wherever(topic, () => admin.fetchOffsets({groupId: group, topics: [topic]}));
     return (found?.partitions ?? []).map(({partition, offset, metadata}) => ({
       partition,
       offset: BigInt(offset) < 0n ? null : BigInt(offset),
@@ -177,12 +170,27 @@ export class KafkaTopics {
 
   async #offsetsOf(topic: string): Promise<{partition: number; low: string; high: string}[]> {
     try {
-      return await this.#parts.admin.fetchTopicOffsets(topic);
+      return await this.#wherever(topic, () => this.#parts.admin.fetchTopicOffsets(topic));
     } catch (error) {
       if (kafkaTypeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') throw topicMissing(topic);
-      // Seen right after a leader moved or partitions were added.
-      if (kafkaTypeOf(error) !== 'NOT_LEADER_FOR_PARTITION') throw error;
-      return this.#parts.admin.fetchTopicOffsets(topic);
+      throw error;
+    }
+  }
+
+  /** kafkajs asks the broker it knows for five minutes, though that says it is the wrong one; to describe a configuration, it looks again. */
+  #wherever<T>(topic: string, ask: () => Promise<T>): Promise<T> {
+    return this.#patiently(MOVING, ask, () => this.#config(topic).catch(() => undefined));
+  }
+
+  async #patiently<T>(types: readonly string[], run: () => Promise<T>, between: () => Promise<unknown> = () => Promise.resolve()): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await run();
+      } catch (error) {
+        if (!types.includes(kafkaTypeOf(error)) || tries === TRIES_MAX) throw error;
+        await this.#parts.clock.sleep(RETRY_MS * tries);
+        await between();
+      }
     }
   }
 }

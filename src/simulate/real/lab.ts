@@ -4,7 +4,7 @@ import {join} from 'node:path';
 import {setTimeout as sleep} from 'node:timers/promises';
 import {decodeRecord} from '../../avro/released.ts';
 import {Closer} from '../../closing/closer.ts';
-import {AssayError} from '../../core/errors.ts';
+import {AssayError, messageOf} from '../../core/errors.ts';
 import type {ExperimentView} from '../../core/experiment.ts';
 import {LIVE_STREAM, LIVE_TOPIC, type Stream, streamTopic, workerGroup} from '../../core/streams.ts';
 import {durationMs, type EpochMs, epochMs} from '../../core/units.ts';
@@ -24,6 +24,8 @@ export const LATENESS_MS = 5_000;
 export const SESSION_MS = 3_000;
 const BROKER_PORT = 23_092;
 const BATCH_RECORDS = 500;
+/** Of a worker that does not get on. */
+const LINES_SHOWN = 6;
 
 const METRICS = [
   {key: 'score', measure: 'score', aggregate: 'mean', role: 'goal', direction: 'higher', dimensions: ['region']},
@@ -62,6 +64,8 @@ export class Lab {
   /** For operators' commands and the checker: straight to the engine, with patience. */
   readonly #checkerFile: string;
   readonly #procs = new Set<Proc>();
+  /** All that ever ran, for what they last said. */
+  readonly #workers: Proc[] = [];
 
   private constructor(parts: LabParts, note: (line: string) => void) {
     this.brokers = parts.brokers;
@@ -113,7 +117,9 @@ export class Lab {
 
   /** A worker in a process of its own, of one stream; `extra` plants bugs and failpoints. */
   worker(stream: Stream, extra: readonly string[] = []): Proc {
-    return this.startProc('worker', 'dist/roles/faults.js', ['worker', '--config', this.#configFile, '--stream', stream.name, ...extra]);
+    const worker = this.startProc(`worker of ${stream.name}`, 'dist/roles/faults.js', ['worker', '--config', this.#configFile, '--stream', stream.name, ...extra]);
+    this.#workers.push(worker);
+    return worker;
   }
 
   /** `assay forget UNIT`, as an operator types it. @returns what it says, and its exit code */
@@ -226,13 +232,25 @@ export class Lab {
   async drained(stream: Stream, limitMs = 300_000): Promise<number> {
     const {log, clock} = this.ground;
     const startedAt = clock.now();
-    await until(`stream ${stream.name} to be consumed`, limitMs, async () => {
-      const ends = await log.offsets(stream.topic).catch(() => null);
-      const committed = await log.committed(stream.topic, workerGroup(stream.name)).catch(() => null);
-      if (ends === null || committed === null) return false;
-      return ends.every(({partition, start, end}) => start === end || (committed[partition] ?? 0n) >= end);
+    let last = 'nothing was seen of it';
+    const isDrained = async (): Promise<boolean> => {
+      const ends = await log.offsets(stream.topic);
+      const committed = await log.committed(stream.topic, workerGroup(stream.name));
+      const behind = ends.filter(({partition, start, end}) => start !== end && (committed[partition] ?? 0n) < end);
+      last = `behind: ${behind.map(({partition, end}) => `${partition} at ${committed[partition] ?? 'nothing'} of ${end}`).join(', ')}`;
+      return behind.length === 0;
+    };
+    const answer = (): Promise<boolean> => isDrained().catch((error: unknown) => {
+      last = messageOf(error);
+      return false;
     });
+    await until(() => `stream ${stream.name} to be consumed (${last}; ${this.#workersOf(stream)})`, limitMs, answer);
     return clock.now() - startedAt;
+  }
+
+  #workersOf(stream: Stream): string {
+    const workers = this.#workers.filter(({name}) => name === `worker of ${stream.name}`);
+    return workers.map(({pid, isRunning, lines}) => `worker ${pid} ${isRunning ? 'runs' : 'is gone'}, last said: ${lines.slice(-LINES_SHOWN).join(' | ')}`).join('; ');
   }
 
   /** Closes and revises everything, then compares all that is stored with what the log's history says. */

@@ -144,12 +144,12 @@ export async function brokersMissing(): Promise<string | null> {
   return null;
 }
 
-/** Polls until `check` is true. @throws Error naming what was waited for */
-export async function until(what: string, limitMs: number, check: () => boolean | Promise<boolean>): Promise<void> {
+/** Polls until `check` is true. @throws Error naming what was waited for, and how it stood in the end */
+export async function until(what: string | (() => string), limitMs: number, check: () => boolean | Promise<boolean>): Promise<void> {
   const pollMs = 100;
   for (let waitedMs = 0; waitedMs < limitMs; waitedMs += pollMs) {
     if (await check()) return;
     await sleep(pollMs);
   }
-  throw new Error(`waited ${limitMs / 1000} s in vain: ${what}`);
+  throw new Error(`waited ${limitMs / 1000} s in vain: ${typeof what === 'string' ? what : what()}`);
 }

@@ -1,7 +1,5 @@
 import {execFileSync} from 'node:child_process';
 import {mkdtempSync, readFileSync, rmSync} from 'node:fs';
-import {createServer} from 'node:net';
-import type {AddressInfo} from 'node:net';
 import {tmpdir} from 'node:os';
 import {join} from 'node:path';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
@@ -9,6 +7,7 @@ import {ServerSqlConnection, type ServerOptions} from '../../../src/warehouse/se
 import type {FrontFault} from '../../../src/web/sql/front-policy.ts';
 import {chdbSkipReason} from '../../helpers/chdb-engine.ts';
 import {openServerUnderTest, type ServerUnderTest} from '../../helpers/clickhouse-server.ts';
+import {freePort} from '../../helpers/free-port.ts';
 
 const skipReason = await chdbSkipReason();
 
@@ -125,14 +124,4 @@ function makeCertificate(): {cert: string; key: string} {
   } finally {
     rmSync(directory, {recursive: true, force: true});
   }
-}
-
-function freePort(): Promise<number> {
-  return new Promise(resolve => {
-    const probe = createServer();
-    probe.listen(0, '127.0.0.1', () => {
-      const {port} = probe.address() as AddressInfo;
-      probe.close(() => resolve(port));
-    });
-  });
 }
