@@ -342,3 +342,18 @@ CREATE TABLE IF NOT EXISTS assay.analysis_pairs (
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY workspace
 ORDER BY (metric, treatment, is_pair);
+
+CREATE TABLE IF NOT EXISTS assay.analysis_outcomes (
+  workspace LowCardinality(String),
+  sign Int8 COMMENT '-1 takes an outcome back that counted at the step before',
+  key UInt128 CODEC(NONE),
+  variant LowCardinality(String),
+  item UInt128 COMMENT 'hash of the item, 0 without',
+  event_ms Int64,
+  is_late Bool,
+  present UInt64 COMMENT 'bit i: the outcome has a value for metric i',
+  value Array(Float64) CODEC(NONE),
+  denominator Array(Float64) COMMENT 'of ratios; empty when no metric is one'
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY tuple();

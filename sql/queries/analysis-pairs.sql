@@ -8,7 +8,7 @@ FROM (
     sumIf(/* q */, variant = {variant:String}) AS variant_q, sumIf(/* d */, variant = {variant:String}) AS variant_d,
     if(control_d = 0, nan, toFloat64(control_q) / {multiplier:Float64} / (toFloat64(control_d) / {divisor:Float64})) + 0. AS under_control,
     if(variant_d = 0, nan, toFloat64(variant_q) / {multiplier:Float64} / (toFloat64(variant_d) / {divisor:Float64})) + 0. AS under_variant
-  FROM analysis_values
+  FROM analysis_outcomes
   WHERE workspace = {workspace:String} AND item != 0 AND bitTest(present, {metric:UInt16}) AND variant IN ({control:String}, {variant:String})
   GROUP BY item
 )

@@ -5,14 +5,14 @@ SELECT {workspace:String}, key, variant, sum(outcomes), sum(outcomes_late), min(
 FROM (
   SELECT key, /* variant */, count() AS outcomes, countIf(is_late) AS outcomes_late, min(event_ms) AS seen_ms,
     /* totals */
-  FROM analysis_values
+  FROM analysis_outcomes
   WHERE workspace = {workspace:String} AND sign = 1
   GROUP BY /* unit */
   UNION ALL
   SELECT key, variant, outcomes, outcomes_late, seen_ms, n, sum_q, denominator_q, from_ms, to_ms
   FROM analysis_totals FINAL
   WHERE workspace = {workspace:String}
-    AND key IN (SELECT key FROM analysis_values WHERE workspace = {workspace:String} AND sign = 1)
+    AND key IN (SELECT key FROM analysis_outcomes WHERE workspace = {workspace:String} AND sign = 1)
     AND key NOT IN (SELECT key FROM analysis_units WHERE workspace = {changed:String})
   UNION ALL
   SELECT key, variant, toUInt64(0), toUInt64(0), 9000000000000000,

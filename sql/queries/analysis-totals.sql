@@ -3,6 +3,6 @@ INSERT INTO analysis_totals (workspace, key, variant, outcomes, outcomes_late, s
 SELECT {workspace:String}, key, /* variant */, count() AS outcomes, countIf(is_late) AS outcomes_late, min(event_ms) AS seen_ms,
   /* totals */,
   {step:UInt32}
-FROM analysis_values
+FROM analysis_outcomes
 WHERE workspace = {workspace:String}
 GROUP BY /* unit */

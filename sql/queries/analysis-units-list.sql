@@ -1,10 +1,18 @@
--- Distinct (sum, denominator) of units and how many each arm has; the mean is one division away.
-SELECT variant, toString(s) AS sum_q, toString(d) AS denominator_q, units
+-- Means of units, ascending, and how many units of each arm have each, as two columns.
+SELECT groupArray(point) AS points, groupArray(counts) AS counts
 FROM (
-  SELECT variant, sum_q[{metric:UInt16} + 1] AS s, denominator_q[{metric:UInt16} + 1] AS d, count() AS units
-  FROM analysis_totals FINAL
-  WHERE workspace = {workspace:String} AND outcomes > 0 AND n[{metric:UInt16} + 1] > 0
-  GROUP BY variant, s, d
+  SELECT point, [/* counts */] AS counts
+  FROM (
+    SELECT variant, /* mean */ + 0. AS point, units
+    FROM (
+      SELECT variant, sum_q[{metric:UInt16} + 1] AS s, denominator_q[{metric:UInt16} + 1] AS d, count() AS units
+      FROM analysis_totals FINAL
+      WHERE workspace = {workspace:String} AND outcomes > 0 AND n[{metric:UInt16} + 1] > 0
+      GROUP BY variant, s, d
+    )
+    WHERE d != 0
+  )
+  GROUP BY point
+  ORDER BY point
   LIMIT {limit:UInt32}
 )
-WHERE d != 0

@@ -1,5 +1,6 @@
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {hasDistribution, type Metric} from '../../src/core/experiment.ts';
+import {seededRng} from '../../src/core/rng.ts';
 import {epochMs} from '../../src/core/units.ts';
 import {openMemoryWarehouse} from '../../src/warehouse/memory/memory-warehouse.ts';
 import type {AnalysisScope, Warehouse} from '../../src/warehouse/warehouse.ts';
@@ -40,6 +41,27 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
     expect(await harness.warehouse.measuresSeen(stream.name, 'x')).toEqual(await memory.measuresSeen(stream.name, 'x'));
   }, 120_000);
 
+  test.each([21, 22])('means of units whose sums are larger than a double counts, random history %i', async seed => {
+    const stream = testStream(`large${seed}`);
+    const rng = seededRng(seed);
+    const history = randomHistory(stream, seed);
+    const large = {...history.batch(), outcomes: history.outcomes.map(outcome => ({...outcome, measures: {...outcome.measures, score: (rng.next() - 0.5) * 10 ** (rng.next() * 15)}}))};
+    const metrics = [0, 6, 9, 12].map(scale => metric({key: `at${scale}`, measure: 'score', scale}));
+    const view = viewOf({stream: stream.name, experiment: 'x', metrics});
+    const memory: Warehouse = openMemoryWarehouse();
+    for (const warehouse of [memory, harness.warehouse]) {
+      await warehouse.mirrorStream(stream);
+      await warehouse.mirrorVersions(versionsOf(view));
+      await warehouse.insertFacts(large);
+    }
+    const scope = {stream: stream.name, view, phase: 1, cut: epochMs(T0 + 400_000)};
+    for (const one of metrics) {
+      const groups = await memory.valueGroups(scope, one, {per: 'unit', listedMax: LISTED_MAX});
+      expect(groups.some(({value}) => Math.abs(value) * 10 ** one.scale > Number.MAX_SAFE_INTEGER)).toBe(one.scale > 0);
+      expect(await harness.warehouse.valueGroups(scope, one, {per: 'unit', listedMax: LISTED_MAX})).toEqual(groups);
+    }
+  });
+
   test('the SQL of a metric can be run and gives its sums', async () => {
     const stream = testStream('explain');
     const view = viewOf({stream: stream.name, experiment: 'x', phaseStarts: [T0 - 1_000, T0 + 40_000]});
@@ -65,7 +87,12 @@ async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisSc
   const outcomes = {per: 'outcome', listedMax: LISTED_MAX} as const;
   const units = {per: 'unit', listedMax: LISTED_MAX} as const;
   for (const one of metrics.filter(hasDistribution)) expect(await sql.valueGroups(scope, one, outcomes)).toEqual(await memory.valueGroups(scope, one, outcomes));
-  for (const one of metrics) expect(await sql.valueGroups(scope, one, units)).toEqual(await memory.valueGroups(scope, one, units));
+  for (const one of metrics) {
+    const all = await memory.valueGroups(scope, one, units);
+    expect(await sql.valueGroups(scope, one, units)).toEqual(all);
+    // A list cut short has its first values whole, in every arm.
+    expect(await sql.valueGroups(scope, one, {...units, listedMax: 2})).toEqual(all.slice(0, 3));
+  }
   // Listed, and as rank sums.
   for (const listedMax of scope.view.definition.design === 'paired' ? [LISTED_MAX, 2] : []) {
     const of = {control: 'v1', variant: 'v2', listedMax};

@@ -27,18 +27,36 @@ export function metricColumns(metrics: readonly Metric[], ends: readonly number[
   };
 }
 
-/** Sums of one row per unit over `analysis_values`, one element per metric. */
-export function totalColumns(metrics: readonly Metric[]): string {
-  const each = (column: (metric: Metric, has: string, i: number) => string): string =>
-    metrics.map((metric, i) => column(metric, `bitTest(present, ${i})`, i)).join(', ');
+/**
+ * Sums of one row per unit over `analysis_outcomes`, one element per metric. What every
+ * outcome has needs no test of its own: then the same sums serve several metrics.
+ */
+export function totalColumns(metrics: readonly Metric[], ends: readonly number[]): string {
+  const each = (column: (metric: Metric, has: string | null, i: number) => string): string =>
+    metrics.map((metric, i) => column(metric, presentOf(metric, ends[i] ?? 0) === '1' ? null : `bitTest(present, ${i})`, i)).join(', ');
   const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
+  const count = (has: string | null): string => (has === null ? 'count()' : `countIf(${has})`);
+  const sum = (value: string, has: string | null): string => (has === null ? `sum(${value})` : `sumIf(${value}, ${has})`);
+  const shares = (metric: Metric, has: string | null, i: number): string => `toInt128(${count([has, `value[${i + 1}] = 1`].filter(one => one !== null).join(' AND '))}) * ${10 ** metric.scale}`;
   return [
-    `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
-    `CAST([${each((metric, has, i) => (metricKind(metric) === 1 ? `toInt128(countIf(${has} AND value[${i + 1}] = 1)) * ${10 ** metric.scale}` : `sumIf(${q('value', metric, i)}, ${has})`))}], 'Array(Int128)') AS sum_q`,
-    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf(${q('denominator', metric, i)}, ${has})` : `toInt128(countIf(${has}))`))}], 'Array(Int128)') AS denominator_q`,
-    `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
-    `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,
+    `CAST([${each((_, has) => count(has))}], 'Array(UInt64)') AS n`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 1 ? shares(metric, has, i) : sum(q('value', metric, i), has)))}], 'Array(Int128)') AS sum_q`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? sum(q('denominator', metric, i), has) : `toInt128(${count(has)})`))}], 'Array(Int128)') AS denominator_q`,
+    `CAST([${each((_, has) => (has === null ? 'min(event_ms)' : `min(if(${has}, event_ms, ${NEVER_MS}))`))}], 'Array(Int64)') AS from_ms`,
+    `CAST([${each((_, has) => (has === null ? 'max(event_ms)' : `max(if(${has}, event_ms, -1))`))}], 'Array(Int64)') AS to_ms`,
   ].join(',\n  ');
+}
+
+/** The mean of a unit's outcomes from its integer sums `s` and `d`, as `meanOf` of exact-groups.ts has it. */
+export function unitMean(metric: Metric): string {
+  return `${nearest('s', metric.scale)} / ${metricKind(metric) === 2 ? nearest('d', metric.scale) : 'toFloat64(d)'}`;
+}
+
+/** The double nearest to q / 10^scale: one division of whole doubles, or its decimal text where q is beyond them. */
+function nearest(q: string, scale: number): string {
+  const unit = 10 ** scale;
+  const text = scale === 0 ? `toString(${q})` : `concat(toString(intDiv(${q}, ${unit})), '.', leftPad(toString(abs(${q} % ${unit})), ${scale}, '0'))`;
+  return `if(abs(${q}) < ${2 ** 53}, toFloat64(${q}) / ${literal(unit)}, toFloat64(${text}))`;
 }
 
 /** Later than any event. */

@@ -3,19 +3,21 @@ import {type EpochMs, epochMs} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
 import {explainMetric} from './analysis-explain.ts';
-import {quantised} from './analysis-columns.ts';
+import {quantised, unitMean} from './analysis-columns.ts';
 import {scopeParams} from './analysis-scope.ts';
 import {AnalysisWorkspaces, isSplit, paramsOf, type Workspace} from './analysis-workspaces.ts';
-import type {SqlConnection, SqlParams} from './connection.ts';
-import {unitGroupsOf, type UnitSums} from '../exact-groups.ts';
-import {PairStore} from './pair-store.ts';
+import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
+import {PairStore, SPILLING} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
 import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
+import {quoteString} from './sql-text.ts';
 
 /** A running one is made anew now and then, so that what was added to it in small steps does not pile up. */
 const STEPS_MAX = 2_000;
 /** Running experiments kept at hand; the one looked at longest ago goes first. */
 const LIVE_MAX = 200;
+
+const COLLAPSING = /\b(analysis_units|analysis_totals) FINAL\b/g;
 
 type Asked = {readonly workspace: Workspace; readonly metric: number};
 
@@ -29,6 +31,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   readonly #workspaces: AnalysisWorkspaces;
   readonly #pairs: PairStore;
   readonly #armRows = new WeakMap<Workspace, Promise<ArmRow[]>>();
+  readonly #unitRows = new WeakMap<Workspace, Promise<ReadonlyMap<string, number>>>();
   readonly #prepared = new Map<AnalysisScope, Workspace>();
   /** Of running experiments, by stream and experiment. */
   readonly #live = new Map<string, Workspace>();
@@ -86,8 +89,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
         overrideUnits: await this.#count(loadQuery('override-units'), params),
         withoutOutcome: Object.fromEntries(named.map(({arm, without_outcome}) => [arm, Number(without_outcome)])),
         ...(isSplit(scope) ? {due: dueOf(named), firstSeen: await this.#firstSeen(params)} : {}),
-        outcomesLate: await this.#count('SELECT sum(outcomes_late) AS n FROM analysis_totals FINAL WHERE workspace = {workspace:String}', params),
-        outcomesUnattributed: await this.#unattributed(scope, params),
+        ...(await this.#outcomes(workspace)),
       };
     });
   }
@@ -96,7 +98,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
       const params = {...paramsOf(workspace), metric: index};
       const own = (await this.#arms(workspace)).filter(row => Number(row.metric) === index + 1);
-      const units = isSplit(scope) ? await this.#units(params) : new Map(own.map(row => [row.variant, Number(row.units_with_outcome)]));
+      const units = isSplit(scope) ? await this.#units(workspace) : new Map(own.map(row => [row.variant, Number(row.units_with_outcome)]));
       const squares = await this.#squares(metric, params, own);
       return [...units.keys()].sort().map(variant => {
         const row = own.find(arm => arm.variant === variant);
@@ -109,9 +111,8 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
       const params = {...paramsOf(workspace), metric: index, limit: listedMax + 1};
       if (per === 'unit') {
-        type Row = {variant: string; sum_q: string; denominator_q: string; units: string};
-        const rows = await this.#select<Row>(loadQuery('analysis-units-list'), params);
-        return unitGroupsOf(rows.map(toUnitSums), metric);
+        const variants = (await this.#arms(workspace)).filter(row => Number(row.metric) === index + 1).map(({variant: arm}) => arm);
+        return this.#unitGroups(metric, variants, params);
       }
       type Row = {point: number; variants: readonly string[]; counts: readonly string[]};
       const rows = await this.#select<Row>(loadQuery('analysis-values-list'), params);
@@ -185,10 +186,26 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     }
   }
 
-  async #units(params: SqlParams): Promise<Map<string, number>> {
-    const sql = 'SELECT variant, count() AS units FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != \'\' GROUP BY variant';
-    const rows = await this.#select<{variant: string; units: string}>(sql, params);
-    return new Map(rows.map(({variant, units}) => [variant, Number(units)]));
+  /** One query for all metrics of a workspace. */
+  #units(workspace: Workspace): Promise<ReadonlyMap<string, number>> {
+    return kept(this.#unitRows, workspace, async () => {
+      const sql = 'SELECT variant, count() AS units FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != \'\' GROUP BY variant';
+      const rows = await this.#select<{variant: string; units: string}>(sql, paramsOf(workspace));
+      return new Map(rows.map(({variant, units}) => [variant, Number(units)]));
+    });
+  }
+
+  /** Columns instead of rows: units are many, and so may their means be. */
+  async #unitGroups(metric: Metric, variants: readonly string[], params: SqlParams): Promise<ValueGroup[]> {
+    const query = loadQuery('analysis-units-list')
+      .replace('/* mean */', () => unitMean(metric))
+      .replace('/* counts */', () => variants.map(variant => `sumIf(units, variant = ${quoteString(variant)})`).join(', '));
+    if (variants.length === 0) return [];
+    const [row] = await this.#select<{points: number[]; counts: (number | string)[][]}>(query, params, SPILLING);
+    return (row?.points ?? []).map((value, at) => {
+      const counts = row?.counts[at] ?? [];
+      return {value, counts: Object.fromEntries(variants.flatMap((variant, arm) => (Number(counts[arm]) > 0 ? [[variant, Number(counts[arm])]] : [])))};
+    });
   }
 
   /** Σq² of the outcomes; a share's are 0 and 1. */
@@ -201,23 +218,33 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return new Map(rows.map(row => [row.variant, BigInt(row.sum_squares_q)]));
   }
 
+  async #outcomes(workspace: Workspace): Promise<Pick<ExposureCounts, 'outcomesLate' | 'outcomesUnattributed'>> {
+    const sql = 'SELECT sum(outcomes) AS attributed, sum(outcomes_late) AS late FROM analysis_totals FINAL WHERE workspace = {workspace:String}';
+    const [row] = await this.#select<{attributed: string; late: string}>(sql, paramsOf(workspace));
+    return {outcomesLate: Number(row?.late ?? 0), outcomesUnattributed: await this.#unattributed(workspace, Number(row?.attributed ?? 0))};
+  }
+
   /**
    * The general question joins all outcomes with all exposures. Where no experiment of the stream is paired or in a
    * later phase and nobody was forgotten, a join of two columns answers it; with one experiment, a subtraction.
    */
-  async #unattributed(scope: AnalysisScope, params: SqlParams): Promise<number> {
+  async #unattributed(workspace: Workspace, attributed: number): Promise<number> {
+    const {scope, accepted} = workspace;
+    const params = paramsOf(workspace);
     const [row] = await this.#select<{is_plain: number; is_alone: number}>(loadQuery('stream-is-plain'), params);
-    if (row?.is_alone === 1 && isSplit(scope) && scope.phase === 1) return this.#count(loadQuery('outcomes-beside'), params);
-    return this.#count(loadQuery(row?.is_plain === 1 ? 'outcomes-unattributed-one-phase' : 'outcomes-unattributed'), params);
+    if (row?.is_alone !== 1 || !isSplit(scope) || scope.phase !== 1) {
+      return this.#count(loadQuery(row?.is_plain === 1 ? 'outcomes-unattributed-one-phase' : 'outcomes-unattributed'), params);
+    }
+    if (accepted.through < scope.cut) {
+      accepted.outcomes += await this.#count(loadQuery('outcomes-accepted'), {...params, since_ms: accepted.through});
+      accepted.through = scope.cut;
+    }
+    return accepted.outcomes - attributed;
   }
 
   /** One query for all metrics of a workspace. */
   #arms(workspace: Workspace): Promise<ArmRow[]> {
-    const known = this.#armRows.get(workspace);
-    if (known !== undefined) return known;
-    const rows = this.#select<ArmRow>(loadQuery('analysis-arms'), paramsOf(workspace));
-    this.#armRows.set(workspace, rows);
-    return rows;
+    return kept(this.#armRows, workspace, () => this.#select<ArmRow>(loadQuery('analysis-arms'), paramsOf(workspace)));
   }
 
   async #firstSeen(params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
@@ -227,8 +254,10 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return [...looks].map(([until, units]) => ({until: epochMs(until), units}));
   }
 
-  #select<Row>(sql: string, params: SqlParams): Promise<Row[]> {
-    return this.#connection.select<Row>(sql, params, FINAL_WITHIN_PARTITIONS);
+  #select<Row>(sql: string, params: SqlParams, settings: SqlSettings = {}): Promise<Row[]> {
+    // After one step a unit has one row: there is nothing to collapse.
+    const text = params['step'] === 1 ? sql.replaceAll(COLLAPSING, '$1') : sql;
+    return this.#connection.select<Row>(text, params, {...FINAL_WITHIN_PARTITIONS, ...settings});
   }
 
   /** A query of one row and one column. */
@@ -236,6 +265,15 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     const [row] = await this.#select<Record<string, string>>(sql, params);
     return Number(Object.values(row ?? {})[0] ?? 0);
   }
+}
+
+function kept<Answer>(answers: WeakMap<Workspace, Promise<Answer>>, workspace: Workspace, ask: () => Promise<Answer>): Promise<Answer> {
+  const known = answers.get(workspace);
+  if (known !== undefined) return known;
+  const answer = ask();
+  answers.set(workspace, answer);
+  answer.catch(() => answers.delete(workspace));
+  return answer;
 }
 
 type DueRow = {readonly arm: string; readonly due?: string; readonly due_without_outcome?: string; readonly grace?: string};
@@ -291,10 +329,3 @@ function countsOf(variants: readonly string[], counts: readonly string[]): Recor
   for (const [index, variant] of variants.entries()) byVariant[variant] = (byVariant[variant] ?? 0) + Number(counts[index]);
   return byVariant;
 }
-
-const toUnitSums = (row: {variant: string; sum_q: string; denominator_q: string; units: string}): UnitSums => ({
-  variant: row.variant,
-  sumQ: BigInt(row.sum_q),
-  denominatorQ: BigInt(row.denominator_q),
-  units: Number(row.units),
-});

@@ -3,7 +3,7 @@ import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import type {AnalysisScope} from '../warehouse.ts';
 import {METRICS_MAX, type MetricColumns, metricColumns, quantised, totalColumns} from './analysis-columns.ts';
 import {scopeParams} from './analysis-scope.ts';
-import type {SqlConnection, SqlParams} from './connection.ts';
+import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
 import {loadQuery} from './query-file.ts';
 import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
 import {quoteString} from './sql-text.ts';
@@ -19,12 +19,17 @@ export type Workspace = {
   readonly tombstones: string;
   /** Which pairs stand side by side already. */
   readonly paired: Set<string>;
+  /** Outcomes of the stream, in the phase or not, as far as they were counted; goes from step to step. */
+  readonly accepted: {through: number; outcomes: number};
 };
 
 /** Left by a process that died; nobody works on one for so long. */
 const ABANDONED_AFTER_S = 86_400;
 
-const TABLES = ['analysis_units', 'analysis_values', 'analysis_totals', 'analysis_values_seen', 'analysis_pairs'] as const;
+const TABLES = ['analysis_units', 'analysis_outcomes', 'analysis_totals', 'analysis_values_seen', 'analysis_pairs'] as const;
+
+/** Rows of one insert have keys of their own. */
+const INSERT_SETTINGS: SqlSettings = {...FINAL_WITHIN_PARTITIONS, optimize_on_insert: 0};
 
 const UNITS = 'SELECT key, variant, first_ms, left_ms, forgotten_ms FROM analysis_units FINAL WHERE NOT is_crossover AND';
 
@@ -33,7 +38,7 @@ const UNITS = 'SELECT key, variant, first_ms, left_ms, forgotten_ms FROM analysi
  * once for all metrics; what is asked afterwards reads units, not outcomes.
  *
  *     exposures → units ─┐
- *     outcomes ──────────┴→ values → totals per unit, occurrences per value
+ *     outcomes ──────────┴→ outcomes of the phase → totals per unit, occurrences per value
  *
  * Extending reads what arrived since: outcomes are added to their units' totals,
  * and a unit whose exposures changed is counted again from its facts.
@@ -48,11 +53,11 @@ export class AnalysisWorkspaces {
 
   async build(scope: AnalysisScope, metrics: readonly Metric[]): Promise<Workspace> {
     assert(metrics.length <= METRICS_MAX, 'an experiment has at most 64 metrics');
-    const workspace = {id: await this.#newId(), scope, metrics, step: 1, tombstones: await this.#tombstones(scope.stream), paired: new Set<string>()};
+    const workspace = {id: await this.#newId(), scope, metrics, step: 1, tombstones: await this.#tombstones(scope.stream), paired: new Set<string>(), accepted: {through: 0, outcomes: 0}};
     try {
       const params = paramsOf(workspace);
-      if (isSplit(scope)) await this.#insert(loadQuery('analysis-units'), params);
-      await this.#insertValues(workspace, {});
+      if (isSplit(scope)) await this.#insert(withUnits('analysis-units'), {...params, since_ms: 0});
+      await this.#insertOutcomes(workspace, {});
       await this.#insert(withTotals('analysis-totals', workspace), params);
       await this.#insertSeen(workspace);
       return workspace;
@@ -70,18 +75,18 @@ export class AnalysisWorkspaces {
     const changed = `${workspace.id}/${next.step}`;
     const since = workspace.scope.cut;
     const params = {...paramsOf(next), changed, since_ms: since};
-    await this.#dropPartition('analysis_values', workspace.id);
-    await this.#insert(loadQuery('analysis-units-changed'), params);
+    await this.#dropPartition('analysis_outcomes', workspace.id);
+    await this.#insert(withUnits('analysis-units-changed'), params);
     const isChanged = `key IN (SELECT key FROM analysis_units WHERE workspace = ${quoteString(changed)})`;
     const known = `workspace = ${quoteString(workspace.id)}`;
     const fresh = await this.#firstOf(`workspace = ${quoteString(changed)}`);
     if (fresh !== null) {
       const earlier = await this.#firstOf(`${known} AND ${isChanged}`);
       // What the units counted for before, taken back; then what they count for now.
-      if (earlier !== null) await this.#insertValues(next, {units: `${UNITS} ${known} AND ${isChanged}`, sign: -1, through: since, from: earlier});
-      await this.#insertValues(next, {units: `${UNITS} workspace = ${quoteString(changed)}`, from: fresh});
+      if (earlier !== null) await this.#insertOutcomes(next, {units: `${UNITS} ${known} AND ${isChanged}`, sign: -1, through: since, from: earlier});
+      await this.#insertOutcomes(next, {units: `${UNITS} workspace = ${quoteString(changed)}`, from: fresh});
     }
-    await this.#insertValues(next, {units: `${UNITS} ${known} AND NOT ${isChanged}`, since});
+    await this.#insertOutcomes(next, {units: `${UNITS} ${known} AND NOT ${isChanged}`, since});
     await this.#insert(withTotals('analysis-totals-changed', next), params);
     await this.#insertSeen(next);
     await this.#connection.command(
@@ -111,11 +116,11 @@ export class AnalysisWorkspaces {
     for (const table of TABLES) await this.#dropPartition(table, id);
   }
 
-  async #insertValues(workspace: Workspace, of: {readonly units?: string; readonly sign?: number; readonly since?: number; readonly through?: number; readonly from?: number}): Promise<void> {
+  async #insertOutcomes(workspace: Workspace, of: {readonly units?: string; readonly sign?: number; readonly since?: number; readonly through?: number; readonly from?: number}): Promise<void> {
     const {scope, metrics, id} = workspace;
-    const columns = metricColumns(metrics, metrics.map(metric => Number(scopeParams(scope, metric)['end_ms'])));
+    const columns = metricColumns(metrics, endsOf(workspace));
     const units = of.units ?? `${UNITS} workspace = ${quoteString(id)}`;
-    const query = withColumns(loadQuery(`analysis-values-${scope.view.definition.design}`), columns).replace('/* units */', () => units);
+    const query = withColumns(loadQuery(`analysis-outcomes-${scope.view.definition.design}`), columns).replace('/* units */', () => units);
     await this.#insert(query, {
       ...paramsOf(workspace),
       sign: of.sign ?? 1,
@@ -166,7 +171,7 @@ export class AnalysisWorkspaces {
   }
 
   #insert(sql: string, params: SqlParams): Promise<void> {
-    return this.#connection.command(sql, params, FINAL_WITHIN_PARTITIONS);
+    return this.#connection.command(sql, params, INSERT_SETTINGS);
   }
 }
 
@@ -183,10 +188,16 @@ function withColumns(sql: string, {present, values, denominators}: MetricColumns
     .replace('/* denominators */', () => denominators);
 }
 
+/** By metric: outcomes of the phase count before it, in ms; 0 for ever. */
+const endsOf = ({scope, metrics}: Workspace): number[] => metrics.map(metric => Number(scopeParams(scope, metric)['end_ms']));
+
+const withUnits = (query: string): string => loadQuery(query).replace('/* units met */', () => loadQuery('analysis-units-met'));
+
 /** In a split a unit has one variant, and one key to group by is much the faster. */
-function withTotals(query: string, {scope, metrics}: Workspace): string {
+function withTotals(query: string, workspace: Workspace): string {
+  const {scope} = workspace;
   return loadQuery(query)
-    .replace('/* totals */', () => totalColumns(metrics))
-    .replace('/* variant */', isSplit(scope) ? 'any(analysis_values.variant) AS variant' : 'variant')
+    .replace('/* totals */', () => totalColumns(workspace.metrics, endsOf(workspace)))
+    .replace('/* variant */', isSplit(scope) ? 'any(analysis_outcomes.variant) AS variant' : 'variant')
     .replace('/* unit */', isSplit(scope) ? 'key' : 'key, variant');
 }

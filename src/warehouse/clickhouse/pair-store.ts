@@ -8,8 +8,8 @@ export type PairsOf = {readonly workspace: string; readonly metric: number; read
 
 type Moments = {readonly pairs: number; readonly digits: number; readonly total: bigint; readonly squares: bigint};
 
-/** Large sums and sorts of pairs: beyond these bytes they go through the disk. */
-const SPILLING: SqlSettings = {max_bytes_before_external_group_by: 400_000_000, max_bytes_before_external_sort: 400_000_000};
+/** Large sums and sorts: beyond these bytes they go through the disk. */
+export const SPILLING: SqlSettings = {max_bytes_before_external_group_by: 400_000_000, max_bytes_before_external_sort: 400_000_000};
 
 /** Questions about pairs that are already side by side; nothing here moves a pair out of the engine. */
 export class PairStore {

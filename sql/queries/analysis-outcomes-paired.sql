@@ -1,5 +1,5 @@
 -- Outcomes of one phase of a paired experiment that arrived in (since, cut]: the hint decides, and event time.
-INSERT INTO analysis_values (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator)
+INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator)
 WITH
   (SELECT (max(toInt64(slice_ms)), max(toInt64(lateness_ms))) FROM streams FINAL WHERE stream = {stream:String}) AS known,
   mapKeys(measures) AS names,

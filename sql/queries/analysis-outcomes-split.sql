@@ -1,5 +1,5 @@
 -- Outcomes of one phase of a split experiment (DESIGN C2) that arrived in (since, cut], for some of the units.
-INSERT INTO analysis_values (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator)
+INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator)
 WITH
   (SELECT (max(toInt64(slice_ms)), max(toInt64(lateness_ms))) FROM streams FINAL WHERE stream = {stream:String}) AS known,
   mapKeys(measures) AS names,

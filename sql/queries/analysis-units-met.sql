@@ -1,0 +1,22 @@
+SELECT reinterpretAsUInt128(sipHash128(unit_id)) AS key,
+  -- Of a crossover any would do: it is left out.
+  toString(minIf(exposures.variant, phase = {phase:UInt32})) AS variant,
+  minIf(exposures.variant, phase = {phase:UInt32}) != maxIf(exposures.variant, phase = {phase:UInt32}) AS is_crossover,
+  min(if(phase = {phase:UInt32}, toUnixTimestamp64Milli(event_ts), 9000000000000000)) AS first_ms,
+  min(if(phase > {phase:UInt32}, toUnixTimestamp64Milli(event_ts), 9000000000000000)) AS left_ms,
+  toUnixTimestamp64Milli(any(forgotten_ts)) AS forgotten_ms
+FROM exposures FINAL
+LEFT JOIN (
+  SELECT unit_id, max(arrival_ts) AS forgotten_ts
+  FROM tombstones
+  WHERE stream = {stream:String}
+  GROUP BY unit_id
+) AS forgotten USING (unit_id)
+WHERE stream = {stream:String}
+  AND experiment = {experiment:String}
+  AND reason = 'assigned'
+  AND phase >= {phase:UInt32}
+  AND arrival_ts > fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
+  AND arrival_ts <= fromUnixTimestamp64Milli({cut_ms:Int64}, 'UTC')
+  AND arrival_ts > forgotten_ts
+GROUP BY unit_id
