@@ -126,6 +126,7 @@ function buildMetric(rows: readonly Verdict[], texts: Texts): MetricReport {
       replay: `assay replay ${verdict.verdict_id}`,
       verdict,
     })),
+    calibration: rows.find(({calibration}) => calibration !== undefined)?.calibration ?? null,
     around: aroundOf(rows),
   };
 }

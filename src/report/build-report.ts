@@ -2,6 +2,7 @@ import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import {auditText, worstAudit} from './build-health.ts';
 import {buildExperiment, byUrgency} from './build-experiment.ts';
+import {calibrationText} from './cells.ts';
 import {formatEffect, formatInterval} from './format.ts';
 import {newestRows} from './newest-rows.ts';
 import {isAuditFailure, metricCheck} from './read-verdict.ts';
@@ -84,12 +85,18 @@ function findingsOf(experiment: ExperimentReport, texts: Texts): Finding[] {
     const severity = check.status === 'fail' ? 'high' : check.code === 'ledger' ? 'medium' : 'info';
     return [{severity, code: check.code, experiment: experiment.experiment, subject: check.subject, text: `${texts.check[check.code]}: ${check.text}`}];
   });
+  // Whatever the experiment shows: the data or the test is at fault. It stops nothing, so it is not high.
+  const fromCalibration = experiment.metrics.flatMap(({metric, calibration}): Finding[] =>
+    calibration?.status === 'unhealthy'
+      ? [{severity: 'medium', code: 'calibration', experiment: experiment.experiment, subject: metric, text: `${texts.label.calibration}: ${calibrationText(calibration, texts)}`}]
+      : [],
+  );
   const fromDecisions = experiment.treatments.flatMap((treatment): Finding[] => {
     const severity = DECISION_SEVERITY[treatment.decision];
     if (severity === null || isExplained(treatment, checks)) return [];
     return [{severity, code: `decision_${treatment.decision}`, experiment: experiment.experiment, subject: treatment.variant, text: texts.because(texts.decision[treatment.decision], treatment.why)}];
   });
-  return [...fromDecisions, ...fromChecks];
+  return [...fromDecisions, ...fromChecks, ...fromCalibration];
 }
 
 /** Whether a failing check of the report is what the decision rests on. */

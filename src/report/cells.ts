@@ -1,5 +1,5 @@
-import type {TestEvidence, Verdict} from '../core/verdict.ts';
-import {formatCount, formatEffect, formatInterval, formatNumber, formatP, formatSignedShare, formatValue} from './format.ts';
+import type {Calibration, TestEvidence, Verdict} from '../core/verdict.ts';
+import {formatCount, formatEffect, formatInstant, formatInterval, formatNumber, formatP, formatShare, formatSignedShare, formatValue} from './format.ts';
 import {missingText} from './read-verdict.ts';
 import type {ExperimentReport, MetricReport, MetricRow, PairView} from './report.ts';
 import type {Texts} from './texts.ts';
@@ -71,6 +71,26 @@ const testResult = (test: TestEvidence, texts: Texts): string =>
   test.status === 'ok' && test.p_value !== undefined
     ? formatP(test.p_value)
     : texts.notComputable(test.reason === undefined ? texts.noReason : missingText(test.reason, texts));
+
+/** How often the test found a difference where there is none. */
+export function calibrationText({status, reason, rate, low, high, ...counts}: Calibration, texts: Texts): string {
+  if (status === 'not-computable' || rate === null || low === null || high === null) {
+    return texts.notComputable(reason === undefined ? texts.noReason : missingText(reason, texts));
+  }
+  const {rejected, computed, alpha, cut_ms: cut} = counts;
+  return texts.calibrationSentence({
+    rate: formatShare(rate),
+    low: formatShare(low),
+    high: formatShare(high),
+    rejected: formatCount(rejected),
+    computed: formatCount(computed),
+    alpha: formatShare(alpha),
+    at: formatInstant(new Date(cut).toISOString()),
+  });
+}
+
+/** As a check is shown. */
+export const CALIBRATION_STATUS = {healthy: 'pass', unhealthy: 'fail', 'not-computable': 'not-computable'} as const;
 
 /** The facts about where the numbers come from, as label and text. */
 export function evidenceCells(experiment: ExperimentReport, texts: Texts): Cell[] {

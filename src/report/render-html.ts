@@ -1,7 +1,7 @@
 import {aroundSvg} from './around-svg.ts';
 import {boxPlotSvg} from './box-plot-svg.ts';
 import {reportAuditText} from './build-report.ts';
-import {type Cell, evidenceCells, metricCells, offsetTexts, testCells} from './cells.ts';
+import {CALIBRATION_STATUS, type Cell, calibrationText, evidenceCells, metricCells, offsetTexts, testCells} from './cells.ts';
 import {formatInstant} from './format.ts';
 import {REPORT_CSS} from './html-style.ts';
 import {intervalSvg} from './interval-svg.ts';
@@ -83,7 +83,7 @@ function experimentSection(experiment: ExperimentReport, id: string, texts: Text
 <h3>${label.metrics}</h3>
 ${metricTable(experiment, texts)}
 <p class="quiet">${label.fixedHorizonNote}</p>
-<h3>${label.difference}</h3>
+${calibrationSection(experiment, texts)}<h3>${label.difference}</h3>
 <p class="quiet">${label.intervalNote}</p>
 <div class="figures">${experiment.metrics.map((metric, index) => figure(metric, intervalSvg({id: `${id}-i${index}`, metric, texts})))}</div>
 <h3>${label.distribution}</h3>
@@ -92,6 +92,20 @@ ${metricTable(experiment, texts)}
 ${pairSection(experiment, id, texts)}${aroundSection(experiment, id, texts)}<h3>${label.evidence}</h3>
 ${evidence(experiment, texts)}
 </section>`;
+}
+
+/** Beside the results, what the same tests say where there is nothing to find. */
+function calibrationSection({metrics}: ExperimentReport, texts: Texts): Markup | null {
+  const items = metrics.flatMap(({metric, calibration}) => {
+    if (calibration === null) return [];
+    const status = CALIBRATION_STATUS[calibration.status];
+    return [markup`<li><span class="word ${status}">${texts.checkStatus[status]}</span> ${metric}: ${calibrationText(calibration, texts)}</li>`];
+  });
+  if (items.length === 0) return null;
+  return markup`<h3>${texts.label.calibration}</h3>
+<p class="quiet">${texts.label.calibrationNote}</p>
+<ul class="plain">${items}</ul>
+`;
 }
 
 /** Win, tie and loss, when a row has them. */

@@ -1,7 +1,7 @@
 import type {WindowsAround} from '../core/verdict.ts';
 import {armText} from './around-svg.ts';
 import {reportAuditText} from './build-report.ts';
-import {type Cell, evidenceCells, metricCells, offsetTexts, pairText, testCells} from './cells.ts';
+import {CALIBRATION_STATUS, type Cell, calibrationText, evidenceCells, metricCells, offsetTexts, pairText, testCells} from './cells.ts';
 import {formatCount, formatInstant, formatShare} from './format.ts';
 import {markdownBlock, markdownText} from './markup.ts';
 import type {ExperimentReport, Report, TreatmentReport} from './report.ts';
@@ -60,6 +60,7 @@ function experimentBlocks(experiment: ExperimentReport, texts: Texts): string[] 
     `### ${label.metrics}`,
     table(metricRows),
     `> ${label.fixedHorizonNote}`,
+    ...calibrationBlocks(experiment, texts),
     ...pairBlocks(experiment, texts),
     ...aroundBlocks(experiment, texts),
     ...(tests.length === 0 ? [] : [`### ${label.tests}`, table(tests)]),
@@ -73,6 +74,14 @@ function experimentBlocks(experiment: ExperimentReport, texts: Texts): string[] 
     ...sqlTexts(experiment).map(sql => markdownBlock(sql, 'sql')),
     ...(experiment.link === null ? [] : [`[${label.open}](<${experiment.link.replaceAll(/[<>\s]/g, encodeURIComponent)}>)`]),
   ];
+}
+
+/** Beside the results, what the same tests say where there is nothing to find. */
+function calibrationBlocks({metrics}: ExperimentReport, texts: Texts): string[] {
+  const lines = metrics.flatMap(({metric, calibration}) =>
+    calibration === null ? [] : [`- **${texts.checkStatus[CALIBRATION_STATUS[calibration.status]]}** ${markdownText(`${metric}: ${calibrationText(calibration, texts)}`)}`],
+  );
+  return lines.length === 0 ? [] : [`### ${texts.label.calibration}`, texts.label.calibrationNote, lines.join('\n')];
 }
 
 /** Win, tie and loss, when a row has them. */

@@ -1,5 +1,5 @@
 import type {Aggregate, Design, Direction, MetricRole} from '../core/experiment.ts';
-import type {ArmEvidence, Decision, Verdict, WindowsAround} from '../core/verdict.ts';
+import type {ArmEvidence, Calibration, Decision, Verdict, WindowsAround} from '../core/verdict.ts';
 
 /** Raised when a field changes its meaning or goes away; new fields do not raise it. */
 export const REPORT_SCHEMA_VERSION = 1;
@@ -72,6 +72,8 @@ export type MetricReport = {
   /** Control first, then treatments in the order of the rows. */
   readonly arms: readonly ArmEvidence[];
   readonly rows: readonly MetricRow[];
+  /** How often the metric's test is wrong on halves of control; null when the rows have none (paired, older rows). */
+  readonly calibration: Calibration | null;
   /** Before and after each of the last changes, newest first; the windows of all arms. */
   readonly around: readonly WindowsAround[];
 };

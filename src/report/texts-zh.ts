@@ -98,6 +98,8 @@ export const CHINESE: Texts = {
   moreTreatments: count => `下面还有 ${count} 个实验组`,
   windowsOf: duration => `窗口 ${duration},UTC`,
   beforeAfter: (before, after) => `变更前 ${before};变更后 ${after}`,
+  calibrationSentence: ({rate, low, high, rejected, computed, alpha, at}) =>
+    `显著性水平 ${alpha} 下的误报率为 ${rate}(95 % 区间 ${low} 至 ${high};${computed} 次重新分组中有 ${rejected} 次;数据截至 ${at})`,
   changeSentence: ({at, version, phase, author, reason}) => `${at} · 版本 ${version},阶段 ${phase} · ${author}:${reason}`,
   auditWarning: '数字未经证实,切片审计未通过',
   nothing: '还没有结论:尚未分析任何实验',
@@ -116,6 +118,6 @@ export const CHINESE: Texts = {
     boxNote: '箱:四分位。线:中位数。须:1.5 倍箱长内的最远值。菱形:均值。',
     intervalNote: '细线:随时有效区间。粗线:固定样本区间。点:效应。阴影:超出容忍度的损害。',
     changed: '已改变', cut: '计入此前到达的事实', primary: '主检验', analysis: '设置', notPaired: '没有配对',
-    pairs: '配对', equal: '持平', pairNote: '两个变体都回答了的条目,按谁更好计数。', around: '变更前后', aroundNote: '虚线为变更时刻。每个点是一个已关闭的窗口。', noChange: '没有任何变更在前后两侧都有窗口。', whiskers: '须', quartiles: '四分位',
+    pairs: '配对', equal: '持平', pairNote: '两个变体都回答了的条目,按谁更好计数。', around: '变更前后', aroundNote: '虚线为变更时刻。每个点是一个已关闭的窗口。', noChange: '没有任何变更在前后两侧都有窗口。', calibration: '自校准', calibrationNote: '把对照组反复随机分成两半,再用该指标自己的检验去找并不存在的差异:出错的频率不应超过显著性水平。', whiskers: '须', quartiles: '四分位',
   },
 };

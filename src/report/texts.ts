@@ -44,6 +44,7 @@ export type Texts = {
   /** Of the points in a plot of windows. */
   readonly windowsOf: (duration: string) => string;
   readonly beforeAfter: (before: string, after: string) => string;
+  readonly calibrationSentence: (of: Readonly<Record<'rate' | 'low' | 'high' | 'rejected' | 'computed' | 'alpha' | 'at', string>>) => string;
   readonly changeSentence: (change: {readonly at: string; readonly version: number; readonly phase: number; readonly author: string; readonly reason: string}) => string;
   readonly nothing: string;
   readonly label: Readonly<Record<Label, string>>;
@@ -56,7 +57,7 @@ export type Label =
   | 'dataFrom' | 'generated' | 'phase' | 'configVersion' | 'design' | 'offsets' | 'partition' | 'from' | 'to' | 'sql' | 'replay' | 'evidence'
   | 'late' | 'unattributed' | 'engine' | 'digest' | 'decision' | 'before' | 'reasons' | 'none' | 'mean' | 'tolerance' | 'difference' | 'open'
   | 'logEpoch' | 'check' | 'result' | 'explanation' | 'fixedHorizonNote' | 'boxNote' | 'intervalNote' | 'changed' | 'cut' | 'primary' | 'analysis' | 'notPaired'
-  | 'pairs' | 'equal' | 'pairNote' | 'whiskers' | 'quartiles' | 'around' | 'aroundNote' | 'noChange';
+  | 'pairs' | 'equal' | 'pairNote' | 'whiskers' | 'quartiles' | 'around' | 'aroundNote' | 'noChange' | 'calibration' | 'calibrationNote';
 
 const plain = (text: string) => (): string => text;
 
@@ -166,6 +167,8 @@ export const ENGLISH: Texts = {
   moreTreatments: count => `${count} more ${count === 1 ? 'treatment' : 'treatments'} below`,
   windowsOf: duration => `windows of ${duration}, UTC`,
   beforeAfter: (before, after) => `before the change ${before}; after it ${after}`,
+  calibrationSentence: ({rate, low, high, rejected, computed, alpha, at}) =>
+    `${rate} false positives at alpha ${alpha} (95 % interval ${low} to ${high}; ${rejected} of ${computed} relabellings; facts through ${at})`,
   changeSentence: ({at, version, phase, author, reason}) => `${at} · version ${version}, phase ${phase} · ${author}: ${reason}`,
   auditWarning: 'numbers unproven, the audit of slices fails',
   nothing: 'No verdict yet: no experiment has been analysed',
@@ -186,5 +189,6 @@ export const ENGLISH: Texts = {
     changed: 'changed', cut: 'Facts that arrived up to', primary: 'primary', analysis: 'Settings', notPaired: 'nothing is paired',
     pairs: 'Pairs', equal: 'equal', pairNote: 'Items that both variants answered, by who did better.', whiskers: 'whiskers', quartiles: 'quartiles',
     around: 'Before and after changes', aroundNote: 'Dashed line: the change. Each dot is one closed window.', noChange: 'No change of the experiment has windows on both sides.',
+    calibration: 'Self-calibration', calibrationNote: 'Control is cut in halves by chance, again and again, and the metric’s own test is asked for a difference that is not there: it may be wrong as often as alpha says.',
   },
 };

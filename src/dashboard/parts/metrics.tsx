@@ -1,5 +1,5 @@
 import {boxPlotSvg} from '../../report/box-plot-svg.ts';
-import {evidenceCells, metricCells, offsetTexts, testCells} from '../../report/cells.ts';
+import {CALIBRATION_STATUS, calibrationText, evidenceCells, metricCells, offsetTexts, testCells} from '../../report/cells.ts';
 import {intervalSvg} from '../../report/interval-svg.ts';
 import {pairsSvg} from '../../report/pairs-svg.ts';
 import type {ExperimentReport, MetricReport, MetricRow} from '../../report/report.ts';
@@ -34,11 +34,32 @@ export function MetricsPart({report}: {readonly report: ExperimentReport}) {
       <h2 id="metrics">{words.metrics}</h2>
       <Table caption={words.metricsCaption} columns={columns} rows={rows} keyOf={({metric, row}) => JSON.stringify([metric.metric, row.variant])} />
       <p class="soft">{texts.label.fixedHorizonNote}</p>
+      <CalibrationPart metrics={metrics} />
       {metrics.map((metric, index) => <MetricDetails key={metric.metric} metric={metric} id={`metric-${index}`} />)}
       <Evidence report={report} />
     </section>
   );
 }
+
+/** What the same tests say where there is nothing to find. */
+function CalibrationPart({metrics}: {readonly metrics: readonly MetricReport[]}) {
+  const {texts} = useShell();
+  const known = metrics.flatMap(({metric, calibration}) => (calibration === null ? [] : [{metric, calibration, status: CALIBRATION_STATUS[calibration.status]}]));
+  if (known.length === 0) return null;
+  return (
+    <>
+      <h3 id="calibration">{texts.label.calibration}</h3>
+      <p class="soft">{texts.label.calibrationNote}</p>
+      <ul aria-labelledby="calibration">
+        {known.map(({metric, calibration, status}) => (
+          <li key={metric}><Badge tone={CALIBRATION_TONE[calibration.status]}>{texts.checkStatus[status]}</Badge> <Name text={metric} />: {calibrationText(calibration, texts)}</li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+const CALIBRATION_TONE: Readonly<Record<keyof typeof CALIBRATION_STATUS, Tone>> = {healthy: 'good', unhealthy: 'bad', 'not-computable': ''};
 
 function MetricDetails({metric, id}: {readonly metric: MetricReport; readonly id: string}) {
   const {words, texts} = useShell();

@@ -1,0 +1,61 @@
+-- How often the verdict's own test is wrong on halves of control, beside its other columns.
+
+CREATE VIEW v_verdicts_all AS
+SELECT
+  verdict_id,
+  created_at,
+  stream,
+  experiment,
+  JSONExtract(row, 'config_version', 'UInt32') AS config_version,
+  phase,
+  JSONExtractString(row, 'design') AS design,
+  metric,
+  JSONExtractString(row, 'role') AS role,
+  JSONExtractString(row, 'aggregate') AS aggregate,
+  JSONExtractString(row, 'direction') AS direction,
+  control,
+  variant,
+  JSONExtract(row, 'test', 'Nullable(String)') AS test,
+  JSONExtract(row, 'n_control', 'UInt64') AS n_control,
+  JSONExtract(row, 'n_variant', 'UInt64') AS n_variant,
+  JSONExtract(row, 'mean_control', 'Nullable(Float64)') AS mean_control,
+  JSONExtract(row, 'mean_variant', 'Nullable(Float64)') AS mean_variant,
+  JSONExtract(row, 'sd_control', 'Nullable(Float64)') AS sd_control,
+  JSONExtract(row, 'sd_variant', 'Nullable(Float64)') AS sd_variant,
+  JSONExtract(row, 'effect_absolute', 'Nullable(Float64)') AS effect_absolute,
+  JSONExtract(row, 'effect_relative', 'Nullable(Float64)') AS effect_relative,
+  JSONExtract(row, 'ci_low', 'Nullable(Float64)') AS ci_low,
+  JSONExtract(row, 'ci_high', 'Nullable(Float64)') AS ci_high,
+  JSONExtract(row, 'p_value', 'Nullable(Float64)') AS p_value,
+  JSONExtract(row, 'p_value_adjusted', 'Nullable(Float64)') AS p_value_adjusted,
+  JSONExtract(row, 'p_value_always_valid', 'Nullable(Float64)') AS p_value_always_valid,
+  JSONExtract(row, 'cs_low', 'Nullable(Float64)') AS cs_low,
+  JSONExtract(row, 'cs_high', 'Nullable(Float64)') AS cs_high,
+  JSONExtract(row, 'pairs', 'Nullable(UInt64)') AS pairs,
+  JSONExtract(row, 'pair_coverage', 'Nullable(Float64)') AS pair_coverage,
+  JSONExtract(row, 'srm_p_value', 'Nullable(Float64)') AS srm_p_value,
+  decision,
+  JSONExtract(row, 'previous_decision', 'Nullable(String)') AS previous_decision,
+  JSONExtract(row, 'reasons', 'Array(String)') AS reasons,
+  JSONExtractRaw(row, 'arms') AS arms,
+  JSONExtractRaw(row, 'tests') AS tests,
+  JSONExtractRaw(row, 'health') AS health,
+  parseDateTime64BestEffortOrNull(JSONExtractString(row, 'data_from'), 3, 'UTC') AS data_from,
+  parseDateTime64BestEffortOrNull(JSONExtractString(row, 'data_to'), 3, 'UTC') AS data_to,
+  JSONExtractRaw(row, 'cut') AS cut,
+  JSONExtractRaw(row, 'offsets') AS offsets,
+  JSONExtract(row, 'outcomes_late', 'UInt64') AS outcomes_late,
+  JSONExtract(row, 'outcomes_unattributed', 'UInt64') AS outcomes_unattributed,
+  JSONExtractRaw(row, 'audit') AS audit,
+  JSONExtractRaw(row, 'windows_around') AS windows_around,
+  JSONExtractRaw(row, 'calibration') AS calibration,
+  JSONExtractString(row, 'sql') AS sql,
+  JSONExtractRaw(row, 'analysis') AS analysis,
+  JSONExtractRaw(row, 'versions') AS versions,
+  evidence_digest
+FROM verdicts
+ORDER BY created_at DESC
+LIMIT 1 BY verdict_id;
+
+CREATE VIEW v_verdicts AS
+SELECT * FROM v_verdicts_all WHERE stream = (SELECT stream FROM default_stream);
