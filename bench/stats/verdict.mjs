@@ -16,6 +16,8 @@ const [outcomes, units, fresh] = [['10000000', 0], ['1000000', 1], ['10000', 2]]
 const START = Date.UTC(2026, 0, 1);
 const SPAN_MS = 20 * 86_400_000;
 const LOOKS = 3;
+/** Ten of them stay well below the memory of one query. */
+const INSERTED_AT_ONCE = 1_000_000;
 
 const metric = given => ({
   measure: '', status: [], numerator: '', denominator: '', minEffect: 0, tolerance: 0, scale: 9, attributionMs: 604_800_000, dimensions: [], ...given,
@@ -61,7 +63,11 @@ await withDirectory(async directory => {
   await warehouse.mirrorStream(streamOf('bench', 6));
   const {closing} = connections;
   await insertExposures(closing, {from: 0, count: units, startMs: START, spanMs: SPAN_MS});
-  await insertOutcomes(closing, {from: 0, count: outcomes, startMs: START, spanMs: SPAN_MS, units});
+  for (let from = 0; from < outcomes; from += INSERTED_AT_ONCE) {
+    const count = Math.min(INSERTED_AT_ONCE, outcomes - from);
+    const at = number => Math.floor((number / outcomes) * SPAN_MS);
+    await insertOutcomes(closing, {from, count, startMs: START + at(from), spanMs: at(from + count) - at(from), units});
+  }
   const rows = [];
   const line = (what, {cpu, seconds, rssMiB}) => rows.push({what, cpu_s: round(cpu), seconds: round(seconds), rss_mib: rssMiB});
   const analyze = (cut, live) => analyzeExperiment({warehouse, clock: SYSTEM_CLOCK, versions: {assay: '', node: '', engine: ''}, stream: 'bench', view: VIEW, cut, live});

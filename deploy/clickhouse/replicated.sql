@@ -356,4 +356,5 @@ CREATE TABLE IF NOT EXISTS assay.analysis_outcomes (
   denominator Array(Float64) COMMENT 'of ratios; empty when no metric is one'
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY workspace
-ORDER BY tuple();
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1;

@@ -1,5 +1,5 @@
 -- The outcomes of an analysis are written once and read a few times, so they are kept narrow and, where nothing
--- repeats, as they are: packing them took longer than all the sums over them.
+-- repeats, as they are: packing them took longer than all the sums over them. Nor are they worth a merge.
 DROP TABLE IF EXISTS analysis_values;
 
 CREATE TABLE analysis_outcomes (
@@ -15,7 +15,8 @@ CREATE TABLE analysis_outcomes (
   denominator Array(Float64) COMMENT 'of ratios; empty when no metric is one'
 ) ENGINE = MergeTree
 PARTITION BY workspace
-ORDER BY tuple();
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1;
 
 -- The first exposure's time alone decides: two of one millisecond are of one variant, or a crossover.
 ALTER TABLE analysis_units DROP COLUMN IF EXISTS first_id;

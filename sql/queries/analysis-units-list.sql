@@ -3,14 +3,9 @@ SELECT groupArray(point) AS points, groupArray(counts) AS counts
 FROM (
   SELECT point, [/* counts */] AS counts
   FROM (
-    SELECT variant, /* mean */ + 0. AS point, units
-    FROM (
-      SELECT variant, sum_q[{metric:UInt16} + 1] AS s, denominator_q[{metric:UInt16} + 1] AS d, count() AS units
-      FROM analysis_totals FINAL
-      WHERE workspace = {workspace:String} AND outcomes > 0 AND n[{metric:UInt16} + 1] > 0
-      GROUP BY variant, s, d
-    )
-    WHERE d != 0
+    SELECT variant, sum_q[{metric:UInt16} + 1] AS s, denominator_q[{metric:UInt16} + 1] AS d, /* mean */ + 0. AS point
+    FROM analysis_totals FINAL
+    WHERE workspace = {workspace:String} AND outcomes > 0 AND n[{metric:UInt16} + 1] > 0 AND d != 0
   )
   GROUP BY point
   ORDER BY point

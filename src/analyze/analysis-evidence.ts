@@ -51,6 +51,7 @@ export function analysisEvidence({scope, metric, sequential, alphaCorrected, run
       tolerance: metric.tolerance,
       scale: metric.scale,
       attribution_ms: metric.attributionMs,
+      ...(metric.winsorise === undefined ? {} : {winsorise: metric.winsorise}),
     },
     lifecycle: definition.lifecycle,
     definition_digest: definitionDigest(definition),

@@ -38,6 +38,7 @@ export function calibrate({metric, relabelled, alpha, cut, test = unpairedTest}:
   const known = {alpha, relabellings: RELABELLINGS, cut_ms: cut};
   const none = (reason: string): Calibration => ({...known, status: 'not-computable', reason, computed: 0, rejected: 0, rate: null, low: null, high: null});
   if (quantileOf(metric) !== null) return none('quantiles are not sums over units');
+  if (metric.winsorise !== undefined) return none('winsorised means are not sums over units');
   const halves = pairsOf(relabelled.filter(half => half.metric === metric.key));
   if (halves.some(({control, variant}) => Math.min(control.units, variant.units) < HALF_UNITS_MIN)) return none(`fewer than ${HALF_UNITS_MIN} units in a half of control`);
   const pValues = halves.flatMap(totals => test({metric, totals, outcomeGroups: NO_GROUPS, alpha}).evidence.p_value ?? []);

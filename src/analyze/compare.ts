@@ -7,6 +7,7 @@ import {coverageOf, pairedTest, signedRankTest} from './paired-tests.ts';
 import {rankTest} from './rank-test.ts';
 import type {ReasonCode} from './reasons.ts';
 import {unpairedTest} from './unpaired-tests.ts';
+import {winsorisedTest} from './winsorised-test.ts';
 
 export type ComparisonInputs = {
   readonly inputs: MetricInputs;
@@ -37,8 +38,11 @@ export function compareArms(of: ComparisonInputs): Comparison {
   const unpaired = unpairedTest({metric: inputs.metric, totals, outcomeGroups: inputs.outcomeGroups, alpha});
   const ranks = hasDistribution(inputs.metric) ? [rankTest(inputs.unitGroups, arms)] : [];
   const pairs = of.design === 'paired' ? (inputs.pairs[variant] ?? null) : null;
+  const {winsorise} = inputs.metric;
+  const clamped = winsorise === undefined ? null : winsorisedTest(inputs.unitGroups, arms, {quantiles: winsorise, alpha, plain: unpaired});
+  const winsorised = clamped === null ? null : {primary: clamped, tests: [clamped.evidence, unpaired.evidence, ...ranks]};
   const unpairedOnly = {primary: unpaired, tests: [unpaired.evidence, ...ranks]};
-  if (of.design === 'split') return finish({...unpairedOnly, pairs: null, pairCoverage: null, reasons: []});
+  if (of.design === 'split') return finish({...(winsorised ?? unpairedOnly), pairs: null, pairCoverage: null, reasons: []});
 
   const pairCoverage = pairs === null ? null : coverageOf(pairs);
   const isCovered = pairCoverage !== null && pairCoverage >= settings.pairCoverageMin;

@@ -41,6 +41,8 @@ export type Metric = {
   readonly attributionMs: number;
   /** Attribute names by which slices are also kept; [] by default. */
   readonly dimensions: readonly string[];
+  /** Quantiles of the units' means, pooled over the two arms, that the verdict clamps them to; only of a mean in a split. */
+  readonly winsorise?: readonly [lower: number, upper: number];
 };
 
 /**

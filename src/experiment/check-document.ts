@@ -30,7 +30,7 @@ export function variantList(written: ExperimentDocument['variants']): VariantLis
 export function checkDocument(parts: SoundParts, metricKeys: readonly string[] | undefined): Problem[] {
   return [
     ...checkVariants(parts),
-    ...(parts.metrics ?? []).flatMap((metric, index) => checkMetric(metric, `metrics[${index}]`)),
+    ...(parts.metrics ?? []).flatMap((metric, index) => [...checkMetric(metric, `metrics[${index}]`), ...checkWinsorise(metric, `metrics[${index}].winsorise`, parts.design)]),
     ...duplicates(metricKeys ?? []).map(key => ({path: 'metrics', message: `${JSON.stringify(key)} is there twice; give each metric a key of its own`})),
     ...checkGuards(parts, metricKeys),
     ...checkHealth(parts, metricKeys),
@@ -86,6 +86,15 @@ function checkMetric(metric: MetricDocument, path: string): Problem[] {
     problems.push({path: `${path}.direction`, message: `got nothing; say whether higher or lower is better for this ${metric.role}`});
   }
   return problems;
+}
+
+function checkWinsorise({winsorise, aggregate = 'mean'}: MetricDocument, path: string, design: SoundParts['design']): Problem[] {
+  if (winsorise === undefined) return [];
+  const [lower, upper] = winsorise;
+  if (aggregate !== 'mean') return [{path, message: `got ${kindOf(winsorise)}; a ${aggregate} has none, drop it or change aggregate to mean`}];
+  if (design === 'paired') return [{path, message: `got ${kindOf(winsorise)}; a paired design compares items with themselves, drop it`}];
+  if (lower >= upper) return [{path, message: `the lower quantile ${lower} is not below the upper ${upper}; write them like [0.01, 0.99]`}];
+  return [];
 }
 
 function checkGuards(parts: SoundParts, metricKeys: readonly string[] | undefined): Problem[] {

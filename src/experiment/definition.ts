@@ -124,6 +124,7 @@ export function fillMetric(metric: MetricDocument): Metric {
     scale: metric.scale ?? SCALE_DEFAULT,
     attributionMs: msOf(metric.attribution, ATTRIBUTION_DEFAULT_MS),
     dimensions: metric.dimensions ?? [],
+    ...(metric.winsorise === undefined ? {} : {winsorise: metric.winsorise}),
   };
 }
 

@@ -37,6 +37,10 @@ const metric = z.strictObject({
   scale: z.number().int().min(0).max(SCALE_MAX).optional().describe(`Decimal digits kept in exact sums. Default: ${SCALE_DEFAULT}.`),
   attribution: duration.optional().describe('How long outcomes count after the next phase began. Default: 7d.'),
   dimensions: z.array(name).max(DIMENSIONS_MAX).optional().describe('Attributes by which slices are also kept.'),
+  winsorise: z
+    .tuple([z.number().min(0).max(1), z.number().min(0).max(1)])
+    .optional()
+    .describe('Only for mean in a split: the verdict compares the means of units after they were clamped to these two pooled quantiles, like [0.01, 0.99].'),
 });
 
 const bound = {

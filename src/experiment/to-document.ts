@@ -87,5 +87,6 @@ function writtenMetric(metric: Metric): MetricDocument {
     scale: metric.scale,
     attribution: durationText(metric.attributionMs),
     dimensions: [...metric.dimensions],
+    ...(metric.winsorise === undefined ? {} : {winsorise: [metric.winsorise[0], metric.winsorise[1]]}),
   };
 }

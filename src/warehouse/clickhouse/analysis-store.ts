@@ -199,7 +199,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   async #unitGroups(metric: Metric, variants: readonly string[], params: SqlParams): Promise<ValueGroup[]> {
     const query = loadQuery('analysis-units-list')
       .replace('/* mean */', () => unitMean(metric))
-      .replace('/* counts */', () => variants.map(variant => `sumIf(units, variant = ${quoteString(variant)})`).join(', '));
+      .replace('/* counts */', () => variants.map(variant => `countIf(variant = ${quoteString(variant)})`).join(', '));
     if (variants.length === 0) return [];
     const [row] = await this.#select<{points: number[]; counts: (number | string)[][]}>(query, params, SPILLING);
     return (row?.points ?? []).map((value, at) => {

@@ -119,7 +119,8 @@ export class AnalysisWorkspaces {
   async #insertOutcomes(workspace: Workspace, of: {readonly units?: string; readonly sign?: number; readonly since?: number; readonly through?: number; readonly from?: number}): Promise<void> {
     const {scope, metrics, id} = workspace;
     const columns = metricColumns(metrics, endsOf(workspace));
-    const units = of.units ?? `${UNITS} workspace = ${quoteString(id)}`;
+    // Before any step was added each unit has one row.
+    const units = of.units ?? `${UNITS.replace(' FINAL', '')} workspace = ${quoteString(id)}`;
     const query = withColumns(loadQuery(`analysis-outcomes-${scope.view.definition.design}`), columns).replace('/* units */', () => units);
     await this.#insert(query, {
       ...paramsOf(workspace),

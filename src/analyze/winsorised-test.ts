@@ -1,0 +1,79 @@
+import type {TestEvidence} from '../core/verdict.ts';
+import {sum} from '../stats/sum.ts';
+import {winsorisedMeanDifference} from '../stats/winsorised-mean-difference.ts';
+import {type AppliedTest, type ArmNumbers, notComputable} from './applied-test.ts';
+import type {Distribution} from './inputs.ts';
+import {twoArms} from './quantile-test.ts';
+
+export type WinsorisedOptions = {
+  readonly quantiles: readonly [lower: number, upper: number];
+  readonly alpha: number;
+  /** The test of the same metric as it is, for what clamping did to the variance. */
+  readonly plain: AppliedTest;
+};
+
+type Clamped = {readonly value: number; readonly nA: number; readonly nB: number};
+
+/**
+ * Welch on the units' means after both arms were clamped to common quantiles. A unit counts once, however many
+ * outcomes it has. With its quantiles taken anew at each look the interval may be looked at like any other:
+ * they settle far faster than the means do.
+ */
+export function winsorisedTest(
+  unitGroups: Distribution,
+  {control, variant}: {readonly control: string; readonly variant: string},
+  {quantiles: [lower, upper], alpha, plain}: WinsorisedOptions,
+): AppliedTest {
+  const known = {method: 'winsorised', per: 'unit', lower, upper};
+  const none: ArmNumbers = {n: 0, mean: null, sd: null};
+  if (unitGroups.status !== 'ok') {
+    const evidence = {...notComputable('welch-t', unitGroups.reason), details: known};
+    return {control: {...none, n: plain.control.n}, variant: {...none, n: plain.variant.n}, effect: null, evidence, error: {status: 'not_computable', reason: unitGroups.reason}};
+  }
+  const groups = twoArms(unitGroups.groups, {a: variant, b: control});
+  const test = winsorisedMeanDifference({groups}, {lower, upper, confidenceLevel: 1 - alpha});
+  if (test.status !== 'ok') {
+    const counted = (pick: (group: Clamped) => number): ArmNumbers => ({...none, n: groups.reduce((n, group) => n + pick(group), 0)});
+    const arms = {control: counted(({nB}) => nB), variant: counted(({nA}) => nA)};
+    return {...arms, effect: null, evidence: {...notComputable('welch-t', test), details: known}, error: {status: 'not_computable', reason: test.reason}};
+  }
+  const {lowerBound, upperBound, standardError} = test;
+  const clamped = groups.map(group => ({...group, value: Math.min(upperBound, Math.max(lowerBound, group.value))}));
+  const outside = (pick: (group: Clamped) => number): number => groups.filter(({value}) => value < lowerBound || value > upperBound).reduce((n, group) => n + pick(group), 0);
+  const plainError = plain.error.status === 'ok' ? plain.error.value : null;
+  const evidence: TestEvidence = {
+    test: 'welch-t',
+    status: 'ok',
+    statistic: test.statistic,
+    df: test.df,
+    p_value: test.pValue,
+    estimate: test.meanDifference,
+    ci_low: test.ci[0],
+    ci_high: test.ci[1],
+    n_control: test.nB,
+    n_variant: test.nA,
+    details: {
+      ...known,
+      lower_bound: lowerBound,
+      upper_bound: upperBound,
+      clamped_control: outside(({nB}) => nB),
+      clamped_variant: outside(({nA}) => nA),
+      standard_error: standardError,
+      // Against the metric's mean as it is; null where that has no standard error.
+      variance_reduction: plainError === null ? null : 1 - (standardError / plainError) ** 2,
+      cohens_d: test.effectSize.cohensD,
+      hedges_g: test.effectSize.hedgesG,
+    },
+  };
+  return {
+    control: {n: test.nB, mean: test.meanB, sd: sdOf(clamped, {mean: test.meanB, n: test.nB}, ({nB}) => nB)},
+    variant: {n: test.nA, mean: test.meanA, sd: sdOf(clamped, {mean: test.meanA, n: test.nA}, ({nA}) => nA)},
+    evidence,
+    effect: test.meanDifference,
+    error: {status: 'ok', value: standardError, method: 'winsorised'},
+  };
+}
+
+function sdOf(groups: readonly Clamped[], {mean, n}: {readonly mean: number; readonly n: number}, pick: (group: Clamped) => number): number {
+  return Math.sqrt(sum(groups.map(group => pick(group) * (group.value - mean) ** 2)) / (n - 1));
+}
