@@ -73,6 +73,10 @@ function verdicts(): Verdict[] {
     reasons: [...row.reasons, `guardrail_harmed:${HOSTILE}`],
     arms: row.arms.map((arm, place) => ({...arm, variant: place === 0 ? 'v1' : HOSTILE_NAME})),
     versions: {...row.versions, engine: HOSTILE},
+    calibration:
+      index === 0
+        ? {status: 'unhealthy', alpha: 0.05, relabellings: 200, computed: 200, rejected: 61, rate: 0.305, low: 0.2454, high: 0.372, cut_ms: T0}
+        : {status: 'not-computable', reason: HOSTILE, alpha: 0.05, relabellings: 200, computed: 0, rejected: 0, rate: null, low: null, high: null, cut_ms: T0},
   }));
 }
 

@@ -140,6 +140,9 @@ inBrowser('the dashboard in Chromium', () => {
     expect(text).toContain(HOSTILE_NAME);
     expect(text).not.toContain('\u202e');
     expect(await page.locator('svg.bar').count()).toBe(3);
+    const calibration = page.locator('ul[aria-labelledby=calibration] li');
+    expect(await calibration.allInnerTexts()).toEqual([expect.stringMatching(/^FAIL .+: 30\.5 % false positives at alpha 5 %/), expect.stringContaining('not computable'), expect.stringContaining('not computable')]);
+    expect(text.indexOf('Always-valid')).toBeLessThan(text.indexOf('Self-calibration'));
     await page.locator('.chart canvas').nth(1).waitFor();
     await page.getByText('live', {exact: true}).waitFor();
     await page.locator('details summary', {hasText: 'latency_p95'}).click();

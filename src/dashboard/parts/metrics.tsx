@@ -52,7 +52,7 @@ function CalibrationPart({metrics}: {readonly metrics: readonly MetricReport[]})
       <p class="soft">{texts.label.calibrationNote}</p>
       <ul aria-labelledby="calibration">
         {known.map(({metric, calibration, status}) => (
-          <li key={metric}><Badge tone={CALIBRATION_TONE[calibration.status]}>{texts.checkStatus[status]}</Badge> <Name text={metric} />: {calibrationText(calibration, texts)}</li>
+          <li key={metric}><Badge tone={CALIBRATION_TONE[calibration.status]}>{texts.checkStatus[status]}</Badge> <Name text={`${metric}: ${calibrationText(calibration, texts)}`} /></li>
         ))}
       </ul>
     </>
