@@ -152,7 +152,8 @@ start() {
     done
   done
   ensure_jars
-  mkdir -p "$run"
+  # Of two starts at once one makes the folder.
+  mkdir "$run" 2>/dev/null || fail "there is a cluster on $port already: broker.sh stop $port"
   # A start that fails leaves nothing running.
   trap 'stop_all "$run"' EXIT
   printf '%s\n' appender.o.type=Console appender.o.name=O appender.o.layout.type=PatternLayout 'appender.o.layout.pattern=%d %p %c{1}: %m%n' \
