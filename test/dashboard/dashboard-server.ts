@@ -40,7 +40,9 @@ export async function openDashboard(access?: Access): Promise<DashboardServer> {
       }),
       backtest: ({rule, days}) => Promise.resolve({
         rule, from: new Date(Date.parse('2026-11-21T08:00:00.000Z') - days * 86_400_000).toISOString(), to: '2026-11-21T08:00:00.000Z',
-        episodes: [1, 2, 3].map(day => ({rule, experiment: 'experiment-000', variant: HOSTILE_NAME, window_start: null, fired_at: `2026-11-1${day}T08:00:00.000Z`, resolved_at: null, value: 120, threshold: 100, reason: HOSTILE})),
+        episodes: [1, 2, 3].map(day => ({rule, experiment: 'experiment-000', variant: HOSTILE_NAME, window_start: null, fired_at: `2026-11-1${day}T08:00:00.000Z`, resolved_at: null, value: 120, threshold: 100, n: 500, reason: HOSTILE, action: 'roll_back' as const,
+          prevented: {outcomes: 12_034, metrics: [{metric: HOSTILE_NAME, n: 12_034, value: 0.41, control: 0.01, excess: 4_813.6}]},
+        })),
       }),
       redeliver: id => {
         redelivered.push(id);
