@@ -161,7 +161,7 @@ inBrowser('the dashboard in Chromium', () => {
     expect(await table.locator('tbody tr').nth(1).innerText()).toMatch(/too few[\s\S]*–/);
     expect(await part.getByRole('table', {name: /Health score/}).locator('tbody tr').nth(1).innerText()).toMatch(/0\.42[\s\S]*critical/);
     const asked = page.waitForRequest(/v1\/comparison/);
-    await part.getByLabel('Window').focus();
+    await part.getByRole('combobox', {name: 'Window'}).focus();
     await page.keyboard.press('ArrowUp');
     expect((await asked).url()).toMatch(/window_s=300(&|$)/);
     await expect.poll(() => part.locator('time').count()).toBe(2);

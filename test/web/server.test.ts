@@ -8,8 +8,10 @@ import {type Answer, call as callAt, emptyWarehouse, openTestServer, type TestSe
 type Door = Pick<EventDoor, 'accept'>;
 
 let seen: unknown[] = [];
-let accept: Door['accept'] = values => {
+let traced: unknown[] = [];
+let accept: Door['accept'] = (values, given) => {
   seen.push(...values);
+  traced.push(given);
   return Promise.resolve({accepted: values.length, errors: []});
 };
 let unready: readonly string[] = [];
@@ -18,7 +20,7 @@ let query: () => Promise<Record<string, unknown>[]> = () => Promise.resolve([]);
 let server: TestServer;
 beforeAll(async () => {
   server = await openTestServer({
-    door: {accept: values => accept(values)},
+    door: {accept: (...given) => accept(...given)},
     warehouse: emptyWarehouse({query: () => query()}),
     unready: () => Promise.resolve(unready),
   });
@@ -94,6 +96,13 @@ function expectProblem(answer: Answer, status: number, detail: RegExp): void {
 }
 
 describe('POST /v1/events', () => {
+  test('the door gets the traceparent of the request, and none of a request without', async () => {
+    traced = [];
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    for (const headers of [{traceparent}, {}]) expect((await post('[{}]', 'application/json', headers)).status).toBe(202);
+    expect(traced).toEqual([{traceparent}, {}]);
+  });
+
   test('takes an array, one object, NDJSON and what a beacon sends as text', async () => {
     expect(await eventsOf('[{"a": 1}, {"a": 2}]', 'application/json')).toEqual([{a: 1}, {a: 2}]);
     expect(await eventsOf('{"a": 1}', 'application/json; charset=utf-8')).toEqual([{a: 1}]);
