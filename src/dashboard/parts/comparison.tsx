@@ -35,17 +35,17 @@ export function ComparisonPart({experiment, sliceS}: {readonly experiment: strin
 
 function Tables({table}: {readonly table: ComparisonTable}) {
   const {words} = useShell();
-  const valueOf = (one: Comparison, value: number | null): string => (value === null ? '–' : formatValue(value, unitOf(one.metric, one.aggregate)));
-  const effectOf = (one: Comparison, value: number | null): string => (value === null ? '–' : formatEffect(value, unitOf(one.metric, one.aggregate)));
+  const shownValue = (one: Comparison, value: number | null): string => (value === null ? '–' : formatValue(value, unitOf(one.metric, one.aggregate)));
+  const shownEffect = (one: Comparison, value: number | null): string => (value === null ? '–' : formatEffect(value, unitOf(one.metric, one.aggregate)));
   const columns: Column<Comparison>[] = [
     {head: words.metric, cell: one => <Name text={one.metric} />},
     {head: words.variant, cell: one => <Name text={one.variant} />},
     {head: words.status, cell: one => <Badge tone={STATE_TONE[one.state]}>{words.comparedState[one.state]}</Badge>},
-    {head: words.control, isNumber: true, cell: one => valueOf(one, one.control)},
-    {head: words.value, isNumber: true, cell: one => valueOf(one, one.value)},
-    {head: words.difference, isNumber: true, cell: one => effectOf(one, one.difference)},
+    {head: words.control, isNumber: true, cell: one => shownValue(one, one.control)},
+    {head: words.value, isNumber: true, cell: one => shownValue(one, one.value)},
+    {head: words.difference, isNumber: true, cell: one => shownEffect(one, one.difference)},
     {head: words.relative, isNumber: true, cell: one => (one.relative === null ? '–' : formatSignedShare(one.relative))},
-    {head: words.toleratedHead, isNumber: true, cell: one => (one.tolerated === null ? '–' : effectOf(one, one.direction === 'lower' ? one.tolerated : -one.tolerated))},
+    {head: words.toleratedHead, isNumber: true, cell: one => (one.tolerated === null ? '–' : shownEffect(one, one.direction === 'lower' ? one.tolerated : -one.tolerated))},
     {head: words.nOfBoth, isNumber: true, cell: one => `${formatCount(one.n_control)} / ${formatCount(one.n_variant)}`},
   ];
   const scores: Column<HealthScore>[] = [
