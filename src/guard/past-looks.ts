@@ -62,8 +62,9 @@ class WindowLook implements PastLook {
     const guard = this.#guard;
     const earlierMs = earlierMsOf(guard);
     await this.#read({phase, at, backMs: Math.max(LAG_MS_MAX, earlierMs)});
+    if (this.#byEnd.size === 0) return undefined;
     const rows = endsOf({at, sizeMs: guard.windowMs, sliceMs, earlierMs}).flatMap(end => (this.#byEnd.get(end) ?? []).filter(row => row.window_start >= since));
-    return findingOf({view, guard, index, variant, at}, rows);
+    return rows.length === 0 ? undefined : findingOf({view, guard, index, variant, at}, rows);
   }
 
   async #read({phase, at, backMs}: Pick<Place, 'phase' | 'at'> & {readonly backMs: number}): Promise<void> {

@@ -40,11 +40,12 @@ export async function backtestNamed(platform: Platform, {stream, from, to, name}
     const history = historyOf(registry.snapshot(), stream.name, view.experiment);
     return {...span, episodes: await runGuardBacktest({warehouse, view, history, index, sliceMs: stream.sliceMs, from, to})};
   }
-  const known = [...loadRuleFile(config.text('rules.file')).rules, ...views.flatMap(rulesOfGuards)];
-  const rules = rulesNamed(known, name);
+  const ofGuards = rulesNamed(views.flatMap(rulesOfGuards), name);
+  const written = ofGuards.length > 0 ? [] : loadRuleFile(config.text('rules.file')).rules;
+  const rules = [...ofGuards, ...rulesNamed(written, name)];
   if (rules.length === 0) {
-    const names = new Set([...known.map(rule => rule.name), ...guardsOf(views).map(guard => guard.name)]);
-    throw new AssayError('ASSAY_NOT_FOUND', `no rule ${JSON.stringify(name)}; known: ${[...names].join(', ') || 'none, give a file with --rules'}`);
+    const names = [...written, ...guardsOf(views)].map(one => one.name);
+    throw new AssayError('ASSAY_NOT_FOUND', `no rule ${JSON.stringify(name)}; known: ${names.join(', ') || 'none, give a file with --rules'}`);
   }
   const experiments = views.map(view => view.experiment);
   const drifts = async (rule: Rule, at: EpochMs) => {
