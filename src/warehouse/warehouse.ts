@@ -323,6 +323,8 @@ export interface GuardStore {
    * came late to a closed slice. Waits for no analysis, no closing and no other reader.
    */
   guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]>;
+  /** The same windows with what came late, for looking back; waits like any other reader. */
+  guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]>;
 }
 
 export type ReadQueryOptions = {

@@ -84,6 +84,7 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     }
     expect(await harness.warehouse.guardWindows('w', [{...ask, phase: 2, ends}])).toEqual([]);
     expect(await harness.warehouse.guardWindows('w', [])).toEqual([]);
+    expect(await harness.warehouse.guardHistory('w', [{...ask, ends}])).toEqual(found);
   });
 
   test('a revision shows in the window and in its number', async () => {
@@ -93,6 +94,9 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     expect([before?.revision, after?.revision]).toEqual([0, 1]);
     expect(after?.n).toBe((before?.n ?? 0) + 1);
     expect(after?.max).toBe(1_000);
+    const ask = {experiment: 'x', phase: 1, sizeMs: 20_000, metrics: ['score'], ends: [after?.window_end ?? epochMs(0)]};
+    const seen = async (how: 'guardWindows' | 'guardHistory') => (await harness.warehouse[how]('w', [ask])).map(({n}) => n);
+    expect([await seen('guardWindows'), await seen('guardHistory')]).toEqual([[before?.n], [after?.n]]);
   });
 
   test('dimension rows are apart, and add up where every outcome has the attribute', async () => {

@@ -57,7 +57,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
   const outbox = new ClickHouseOutboxStore(stats);
   const privacy = new ClickHousePrivacyStore(connections.closing);
   const reads = new ClickHouseReadStore({connection: stats, openReader, access});
-  const guards = new ClickHouseGuardStore(connections.guard);
+  const guards = new ClickHouseGuardStore({connection: connections.guard, reader: stats});
   const exports = new ClickHouseExportStore({openExporter: connections.openExporter, access});
   return {
     insertFacts: batch => facts.insertFacts(batch),
@@ -108,13 +108,12 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     windows: request => reads.windows(request),
     deadLetters: filter => reads.deadLetters(filter),
     guardWindows: (stream, asks) => guards.guardWindows(stream, asks),
+    guardHistory: (stream, asks) => guards.guardHistory(stream, asks),
     exportRows: request => exports.exportRows(request),
 
     migrate: () => migrate(connections.closing, {migrations: loadMigrations(), clock, holder}),
     engineVersion: async () => (await lookup.select<{version: string}>('SELECT version() AS version'))[0]?.version ?? '',
-    ping: async () => {
-      await lookup.select('SELECT 1 AS one');
-    },
+    ping: async () => void (await lookup.select('SELECT 1 AS one')),
     close: () => connections.close(),
   };
 }

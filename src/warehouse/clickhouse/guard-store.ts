@@ -8,23 +8,38 @@ import {loadQuery} from './query-file.ts';
 /** One query for all guards of a look. */
 export class ClickHouseGuardStore implements GuardStore {
   readonly #connection: SqlConnection;
+  readonly #reader: SqlConnection;
 
-  constructor(connection: SqlConnection) {
+  constructor({connection, reader}: {readonly connection: SqlConnection; readonly reader: SqlConnection}) {
     this.#connection = connection;
+    this.#reader = reader;
   }
 
   async guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
-    const windows = asks.flatMap(({experiment, phase, sizeMs, ends}) => ends.map(end => ({tuple: [experiment, phase, sizeMs, end]})));
-    if (windows.length === 0) return [];
-    const rows = await this.#connection.select<StoredGuardWindow>(loadQuery('guard-windows'), {
-      stream,
-      experiments: [...new Set(asks.map(({experiment}) => experiment))],
-      metrics: [...new Set(asks.flatMap(({metrics}) => metrics))],
-      from_ms: Math.min(...asks.flatMap(({sizeMs, ends}) => ends.map(end => end - sizeMs))),
-      asks: windows,
-    });
+    const parameters = parametersOf(asks);
+    if (parameters === undefined) return [];
+    const rows = await this.#connection.select<StoredGuardWindow>(loadQuery('guard-windows'), {stream, ...parameters});
     return rows.map(row => toWindow(stream, row));
   }
+
+  async guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    const parameters = parametersOf(asks);
+    if (parameters === undefined) return [];
+    const to = Math.max(...asks.flatMap(({ends}) => ends));
+    const rows = await this.#reader.select<StoredGuardWindow>(loadQuery('guard-windows-past'), {stream, ...parameters, to_ms: to});
+    return rows.map(row => toWindow(stream, row));
+  }
+}
+
+function parametersOf(asks: readonly GuardAsk[]) {
+  const windows = asks.flatMap(({experiment, phase, sizeMs, ends}) => ends.map(end => ({tuple: [experiment, phase, sizeMs, end]})));
+  if (windows.length === 0) return undefined;
+  return {
+    experiments: [...new Set(asks.map(({experiment}) => experiment))],
+    metrics: [...new Set(asks.flatMap(({metrics}) => metrics))],
+    from_ms: Math.min(...asks.flatMap(({sizeMs, ends}) => ends.map(end => end - sizeMs))),
+    asks: windows,
+  };
 }
 
 type StoredGuardWindow = {

@@ -65,6 +65,10 @@ export class MemoryRead implements ReadStore, GuardStore, ExportStore {
     return rows;
   }
 
+  guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    return this.guardWindows(stream, asks);
+  }
+
   async deadLetters(filter: Parameters<ReadStore['deadLetters']>[0]): Promise<StoredDeadLetter[]> {
     const streams = filter.stream === null ? this.#state.streamNames() : [filter.stream];
     const rows = streams.flatMap(stream =>

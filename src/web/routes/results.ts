@@ -78,7 +78,8 @@ function verdictRoutes({warehouse, stream: streamOf}: Backend): Route[] {
 
 const keyOf = ({experiment, metric, variant}: Verdict): string => JSON.stringify([experiment, metric, variant]);
 
-const instant = z.string().transform((text, context) => {
+/** A time in a query. */
+export const instant = z.string().transform((text, context) => {
   const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
   if (Number.isFinite(at)) return epochMs(at);
   context.addIssue({code: 'custom', message: 'write an ISO 8601 time or milliseconds since 1970'});
