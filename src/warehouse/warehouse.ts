@@ -259,7 +259,11 @@ export type WindowRow = {
   readonly metric: string;
   readonly window_start: EpochMs;
   readonly window_end: EpochMs;
+  /** Outcomes that were sent. */
   readonly n: number;
+  /** How many they stand for: more than `n` where units were sampled. */
+  readonly estimated_n: number;
+  /** Of all the outcomes they stand for, as is the mean; spread, extremes and quantiles are of those that were sent. */
   readonly sum: number;
   readonly mean: number;
   readonly sd: number | null;
