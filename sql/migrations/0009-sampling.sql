@@ -11,6 +11,15 @@ ALTER TABLE slices
   ADD COLUMN IF NOT EXISTS extra_sum_q Int256 DEFAULT 0 COMMENT 'the same times the value, at 10^(scale + 6)',
   ADD COLUMN IF NOT EXISTS extra_denominator_sum_q Int256 DEFAULT 0;
 
+-- What a verdict is worked out from: weights of events, and what they make of a unit's sums.
+ALTER TABLE analysis_units ADD COLUMN IF NOT EXISTS weight Int64 DEFAULT 0 COMMENT 'least of its exposures in the phase';
+ALTER TABLE analysis_values ADD COLUMN IF NOT EXISTS weight Int64 DEFAULT 1000000;
+ALTER TABLE analysis_totals
+  ADD COLUMN IF NOT EXISTS weight_low Int64 DEFAULT 1000000 COMMENT 'of all its outcomes',
+  ADD COLUMN IF NOT EXISTS weight_high Int64 DEFAULT 1000000,
+  ADD COLUMN IF NOT EXISTS weights Array(Int128) COMMENT 'by metric: sum of the weights of its outcomes; empty where all events have one weight',
+  ADD COLUMN IF NOT EXISTS weight_least Array(Int64) COMMENT 'by metric: how many units one with an outcome stands for';
+
 -- Internal. Which experiments an outcome belongs to (DESIGN C2) under one cut for all facts:
 -- one row per outcome and experiment whose units it met. stream '' reads every stream.
 CREATE VIEW outcome_attributions AS
