@@ -145,7 +145,7 @@ describe.skipIf(skipReason !== null)('sampled outcomes count by their weight', (
       for (const name of ['n', 'estimated_n', 'sum', 'mean'] as const) expect(guarded?.[name]).toBeCloseTo(row[name], 9);
       expect(row.estimated_n).toBeCloseTo(10 * row.n, 9);
     }
-  });
+  }, 120_000);
 
   test('in verdicts: means, shares, ratios, totals and conversions are the weighted ones, and the SQL beside them says so', async () => {
     const [rows, memory] = await Promise.all([verdictsOf(harness.warehouse, STREAM, VIEW), filled(openMemoryWarehouse(), historyOf(ANSWERS)).then(one => verdictsOf(one, STREAM, VIEW))]);
@@ -177,7 +177,7 @@ describe.skipIf(skipReason !== null)('sampled outcomes count by their weight', (
     }
     expect(rows.find(({metric: of}) => of === 'score')?.tests.map(({test: name, details}) => [name, details?.['method'], details?.['unit_means']])).toEqual([['welch-t', 'weighted-delta', undefined], ['mann-whitney-u', expect.any(String), 'weighted']]);
     expect(rows.find(({metric: of}) => of === 'p95')?.tests[0]?.details).toMatchObject({weighted: false});
-  });
+  }, 120_000);
 
   test('one rate for all cancels: tests say what they say unsampled, counts stand for ten times as many, and at rate 1 nothing is added', async () => {
     const verdictsAt = async (name: string, rate: number): Promise<Verdict[]> => {
@@ -194,7 +194,7 @@ describe.skipIf(skipReason !== null)('sampled outcomes count by their weight', (
       for (const arm of arms) expect([arm.estimated_units, arm.estimated_outcomes]).toEqual([10 * arm.units, 10 * arm.outcomes]);
       return {...rest, analysis, arms: arms.map(({estimated_units: _units, estimated_outcomes: _outcomes, ...arm}) => arm)};
     })).toEqual(plain(full));
-  });
+  }, 120_000);
 
   const windows = ({sizeMs, slideMs} = {sizeMs: 80_000, slideMs: 20_000}): Promise<WindowRow[]> =>
     harness.warehouse.windows({stream: 'sampled', experiment: 'x', sizeMs, slideMs, from: epochMs(T0), to: epochMs(T0 + 160_000)});
