@@ -1,7 +1,7 @@
 -- Units that met a phase of a split experiment under a cut: their variant there, and when they left it for a
 -- later phase. Those that only met a later phase are kept too: an exposure to this one may still arrive.
 -- `place` is one number that orders exposures by (event_ts, event_id); a tuple costs several times as much.
-INSERT INTO analysis_units (workspace, key, variant, is_crossover, first_ms, first_id, left_ms, forgotten_ms, step)
+INSERT INTO analysis_units (workspace, key, variant, is_crossover, first_ms, first_id, left_ms, forgotten_ms, weight, step)
 WITH bitOr(bitShiftLeft(toUInt256(toUnixTimestamp64Milli(event_ts)), 128), toUInt256(reinterpretAsUInt128(reverse(event_id)))) AS place
 SELECT {workspace:String}, reinterpretAsUInt128(sipHash128(unit_id)) AS key,
   toString(argMinIf(exposures.variant, place, phase = {phase:UInt32})) AS variant,
@@ -10,6 +10,7 @@ SELECT {workspace:String}, reinterpretAsUInt128(sipHash128(unit_id)) AS key,
   toFixedString(reverse(reinterpretAsFixedString(toUInt128(minIf(place, phase = {phase:UInt32})))), 16) AS first_id,
   if(countIf(phase > {phase:UInt32}) = 0, 9000000000000000, toUnixTimestamp64Milli(minIf(event_ts, phase > {phase:UInt32}))) AS left_ms,
   toUnixTimestamp64Milli(any(forgotten_ts)) AS forgotten_ms,
+  minIf(toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5)), phase = {phase:UInt32}) AS weight,
   {step:UInt32}
 FROM exposures FINAL
 LEFT JOIN (

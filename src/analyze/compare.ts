@@ -6,7 +6,7 @@ import {isPairable, type MetricInputs, quantileOf, totalsOf} from './inputs.ts';
 import {coverageOf, pairedTest, signedRankTest} from './paired-tests.ts';
 import {rankTest} from './rank-test.ts';
 import type {ReasonCode} from './reasons.ts';
-import {unpairedTest} from './unpaired-tests.ts';
+import {isWeighted, unpairedTest} from './unpaired-tests.ts';
 
 export type ComparisonInputs = {
   readonly inputs: MetricInputs;
@@ -35,7 +35,7 @@ export function compareArms(of: ComparisonInputs): Comparison {
   const arms = {control, variant};
   const totals = {control: totalsOf(inputs, control), variant: totalsOf(inputs, variant)};
   const unpaired = unpairedTest({metric: inputs.metric, totals, outcomeGroups: inputs.outcomeGroups, alpha});
-  const ranks = hasDistribution(inputs.metric) ? [rankTest(inputs.unitGroups, arms)] : [];
+  const ranks = hasDistribution(inputs.metric) ? [rankTest(inputs.unitGroups, {...arms, isWeighted: isWeighted(Object.values(totals))})] : [];
   const pairs = of.design === 'paired' ? (inputs.pairs[variant] ?? null) : null;
   const unpairedOnly = {primary: unpaired, tests: [unpaired.evidence, ...ranks]};
   if (of.design === 'split') return finish({...unpairedOnly, pairs: null, pairCoverage: null, reasons: []});

@@ -93,7 +93,7 @@ const windows = () =>
   Array.from({length: 40}, (_, index) => index).flatMap(index =>
     ['v1', HOSTILE_NAME].map((variant, place) => ({
       stream: STREAM.name, experiment: 'experiment-000', phase: 1, variant, metric: HOSTILE_NAME, window_start: epochMs(T0 + index * 10_000), window_end: epochMs(T0 + index * 10_000 + 60_000),
-      n: 100 + index, sum: 80, mean: 0.8 + place / 20 + Math.sin(index / 4) / 50, sd: 0.1, min: 0, max: 1, p50: 0.8, p95: 0.95, p99: 0.99, status: index > 36 ? ('provisional' as const) : ('closed' as const), revision: 0,
+      n: 100 + index, estimated_n: 100 + index, sum: 80, mean: 0.8 + place / 20 + Math.sin(index / 4) / 50, sd: 0.1, min: 0, max: 1, p50: 0.8, p95: 0.95, p99: 0.99, status: index > 36 ? ('provisional' as const) : ('closed' as const), revision: 0,
     })),
   );
 

@@ -127,7 +127,7 @@ type Cell = {readonly phase: number; readonly variant: string; readonly n: numbe
 
 function rowsOf({phase, variant, n, errors, latency}: Cell, {start, end}: {readonly start: number; readonly end: number}): GuardWindow[] {
   const row = (metric: string, mean: number): GuardWindow => ({
-    stream: STREAM, experiment: 'e', phase, variant, metric, window_start: epochMs(start), window_end: epochMs(end), n, sum: n * mean, mean,
+    stream: STREAM, experiment: 'e', phase, variant, metric, window_start: epochMs(start), window_end: epochMs(end), n, estimated_n: n, sum: n * mean, mean,
     sd: null, min: 0, max: mean, p50: mean, p95: mean, p99: mean, status: 'provisional', revision: 0,
     errors: {mean: Math.sqrt((mean * Math.max(0, 1 - mean)) / n), p50: mean / Math.sqrt(n), p95: mean / Math.sqrt(n), p99: mean / Math.sqrt(n)},
   });

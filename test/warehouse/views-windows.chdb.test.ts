@@ -31,7 +31,7 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     const late = {at: 45_000, n: 2, sum: 30, m2: 50, min: 10, max: 20};
     await harness.warehouse.insertProvisional('w', [0, 1].map(partition => ({
       experiment: 'x', phase: 1, variant: 'v1', metric: 'score', dimension: '', dimensionValue: '', sliceStart: epochMs(T0 + 40_000),
-      partition, logEpoch: 0, lastOffset: 9n, n: late.n, sum: late.sum, m2: late.m2, min: late.min, max: late.max, denominatorSum: 0,
+      partition, logEpoch: 0, lastOffset: 9n, n: late.n, sum: late.sum, m2: late.m2, min: late.min, max: late.max, denominatorSum: 0, extraWeight: 0, extraSum: 0, extraDenominatorSum: 0,
       histogram: new Map([[bucketOf(10), 1], [bucketOf(20), 1]]),
     })));
   });

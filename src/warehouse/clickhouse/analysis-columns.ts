@@ -27,19 +27,43 @@ export function metricColumns(metrics: readonly Metric[], ends: readonly number[
   };
 }
 
-/** Sums of one row per unit over `analysis_values`, one element per metric. */
-export function totalColumns(metrics: readonly Metric[]): string {
-  const each = (column: (metric: Metric, has: string, i: number) => string): string =>
+/**
+ * Sums of one row per unit over `analysis_values`, one element per metric.
+ * @param isWeighted events have several weights: sums are of weight · q, six digits more than q
+ */
+export function totalColumns(metrics: readonly Metric[], isWeighted: boolean): string {
+  const each: Each = column =>
     metrics.map((metric, i) => column(metric, `bitTest(present, ${i})`, i)).join(', ');
   const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
+  if (isWeighted) return weightedColumns(each, q);
   return [
     `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
     `CAST([${each((metric, has, i) => (metricKind(metric) === 1 ? `toInt128(countIf(${has} AND value[${i + 1}] = 1)) * ${10 ** metric.scale}` : `sumIf(${q('value', metric, i)}, ${has})`))}], 'Array(Int128)') AS sum_q`,
     `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf(${q('denominator', metric, i)}, ${has})` : `toInt128(countIf(${has}))`))}], 'Array(Int128)') AS denominator_q`,
-    `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
-    `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,
+    ...timeColumns(each),
+    "CAST([], 'Array(Int128)') AS weights",
+    "CAST([], 'Array(Int64)') AS weight_least",
   ].join(',\n  ');
 }
+
+type Each = (column: (metric: Metric, has: string, i: number) => string) => string;
+
+function weightedColumns(each: Each, q: (source: string, metric: Metric, i: number) => string): string {
+  const weights = each((_, has) => `sumIf(toInt128(weight), ${has})`);
+  return [
+    `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
+    `CAST([${each((metric, has, i) => `sumIf((${q('value', metric, i)}) * weight, ${has})`)}], 'Array(Int128)') AS sum_q`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf((${q('denominator', metric, i)}) * weight, ${has})` : `sumIf(toInt128(weight), ${has})`))}], 'Array(Int128)') AS denominator_q`,
+    ...timeColumns(each),
+    `CAST([${weights}], 'Array(Int128)') AS weights`,
+    `CAST([${each((_, has) => `min(if(${has}, weight, ${NEVER_MS}))`)}], 'Array(Int64)') AS weight_least`,
+  ].join(',\n  ');
+}
+
+const timeColumns = (each: Each): string[] => [
+  `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
+  `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,
+];
 
 /** Later than any event. */
 export const NEVER_MS = 9_000_000_000_000_000;

@@ -92,7 +92,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     relabelledArms: (scope, of) => analysis.relabelledArms(scope, of),
     offsetsUnder: (stream, cut) => analysis.offsetsUnder(stream, cut),
     measuresSeen: (stream, experiment) => analysis.measuresSeen(stream, experiment),
-    explainSql: (scope, metric) => analysis.explainSql(scope, metric),
+    explainSql: (...asked) => analysis.explainSql(...asked),
 
     insertVerdicts: rows => verdicts.insertVerdicts(rows),
     verdict: verdictId => verdicts.verdict(verdictId),

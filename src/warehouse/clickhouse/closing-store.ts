@@ -183,6 +183,9 @@ type ClosedSliceRow = {
   readonly sum_q: string;
   readonly sum_squares_q: string;
   readonly denominator_sum_q: string;
+  readonly extra_weight: string;
+  readonly extra_sum_q: string;
+  readonly extra_denominator_sum_q: string;
   readonly min: number;
   readonly max: number;
   readonly buckets: readonly number[];
@@ -205,6 +208,9 @@ const toClosedSlice = (row: ClosedSliceRow): ClosedSlice => ({
   sumQ: BigInt(row.sum_q),
   sumSquaresQ: BigInt(row.sum_squares_q),
   denominatorSumQ: BigInt(row.denominator_sum_q),
+  extraWeight: BigInt(row.extra_weight),
+  extraSumQ: BigInt(row.extra_sum_q),
+  extraDenominatorSumQ: BigInt(row.extra_denominator_sum_q),
   min: row.min,
   max: row.max,
   histogram: new Map(row.buckets.map((bucket, index) => [bucket, Number(row.counts[index])])),
