@@ -131,10 +131,19 @@ stop_all() { # RUN
   rm -rf "$1"
 }
 
+# No broker runs and nothing was touched for half an hour: whoever started it was killed.
+is_left_over() { # RUN
+  [ -d "$1" ] || return 1
+  local file
+  for file in "$1"/*/pid; do ! { [ -f "$file" ] && kill -0 "$(cat "$file")" 2>/dev/null; } || return 1; done
+  [ -z "$(find "$1" -mmin -30 -print -quit)" ]
+}
+
 start() {
   local count=${1:-1} port=${2:-19092}
   [ "$count" = 1 ] || [ "$count" = 3 ] || fail "start 1 or 3 brokers, not $count"
   run=$home/run/$port # global: the trap needs it
+  ! is_left_over "$run" || rm -rf "$run"
   [ ! -d "$run" ] || fail "there is a cluster on $port already: broker.sh stop $port"
   local n
   for n in $(seq "$count"); do
@@ -143,7 +152,8 @@ start() {
     done
   done
   ensure_jars
-  mkdir -p "$run"
+  # Of two starts at once one makes the folder.
+  mkdir "$run" 2>/dev/null || fail "there is a cluster on $port already: broker.sh stop $port"
   # A start that fails leaves nothing running.
   trap 'stop_all "$run"' EXIT
   printf '%s\n' appender.o.type=Console appender.o.name=O appender.o.layout.type=PatternLayout 'appender.o.layout.pattern=%d %p %c{1}: %m%n' \

@@ -1,5 +1,5 @@
 -- Outcomes of one phase of a paired experiment that arrived in (since, cut]: the hint decides, and event time.
-INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator)
+INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator, weight)
 WITH
   (SELECT (max(toInt64(slice_ms)), max(toInt64(lateness_ms))) FROM streams FINAL WHERE stream = {stream:String}) AS known,
   mapKeys(measures) AS names,
@@ -10,7 +10,8 @@ WITH
 SELECT {workspace:String}, {sign:Int8}, reinterpretAsUInt128(sipHash128(unit_id)), hinted,
   if(isNull(item_id), toUInt128(0), reinterpretAsUInt128(sipHash128(assumeNotNull(item_id)))), event_ms,
   known.1 > 0 AND arrival_ms > intDiv(event_ms, known.1) * known.1 + known.1 + known.2,
-  /* present */, /* values */, /* denominators */
+  /* present */, /* values */, /* denominators */,
+  toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5))
 FROM outcomes FINAL
 LEFT JOIN (
   SELECT unit_id, max(arrival_ts) AS forgotten_ts

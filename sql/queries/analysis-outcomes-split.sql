@@ -1,5 +1,5 @@
 -- Outcomes of one phase of a split experiment (DESIGN C2) that arrived in (since, cut], for some of the units.
-INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator)
+INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator, weight)
 WITH
   (SELECT (max(toInt64(slice_ms)), max(toInt64(lateness_ms))) FROM streams FINAL WHERE stream = {stream:String}) AS known,
   mapKeys(measures) AS names,
@@ -8,7 +8,8 @@ WITH
   toUnixTimestamp64Milli(arrival_ts) AS arrival_ms
 SELECT {workspace:String}, {sign:Int8}, joined.key, joined.variant, toUInt128(0), event_ms,
   known.1 > 0 AND arrival_ms > intDiv(event_ms, known.1) * known.1 + known.1 + known.2,
-  /* present */, /* values */, /* denominators */
+  /* present */, /* values */, /* denominators */,
+  toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5))
 FROM outcomes FINAL
 INNER JOIN (
   /* units */

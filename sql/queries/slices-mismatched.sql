@@ -8,14 +8,14 @@ SELECT concat(key_experiment, ' phase ', toString(key_phase), ' ', key_variant, 
 FROM (
   SELECT experiment AS key_experiment, slice_start AS key_slice_start, phase AS key_phase, variant AS key_variant, metric AS key_metric,
     dimension AS key_dimension, dimension_value AS key_value, n AS new_n,
-    (slice_end, n, toUInt8(scale), sum_q, sum_squares_q, denominator_sum_q, min, max, mapKeys(histogram), mapValues(histogram), if({as_of_ms:Int64} = 0, config_version, 0)) AS new_row
+    (slice_end, n, toUInt8(scale), sum_q, sum_squares_q, denominator_sum_q, extra_weight, extra_sum_q, extra_denominator_sum_q, min, max, mapKeys(histogram), mapValues(histogram), if({as_of_ms:Int64} = 0, config_version, 0)) AS new_row
   FROM fresh
 ) AS recomputed
 FULL JOIN (
   SELECT toString(experiment) AS key_experiment, slice_start AS key_slice_start, phase AS key_phase, toString(variant) AS key_variant,
     toString(metric) AS key_metric, toString(dimension) AS key_dimension, dimension_value AS key_value,
     argMax(n, (is_revision, cut_ts)) AS old_n,
-    argMax((slice_end, n, scale, sum_q, sum_squares_q, denominator_sum_q, min, max, mapKeys(histogram), mapValues(histogram), if({as_of_ms:Int64} = 0, config_version, 0)), (is_revision, cut_ts)) AS old_row
+    argMax((slice_end, n, scale, sum_q, sum_squares_q, denominator_sum_q, extra_weight, extra_sum_q, extra_denominator_sum_q, min, max, mapKeys(histogram), mapValues(histogram), if({as_of_ms:Int64} = 0, config_version, 0)), (is_revision, cut_ts)) AS old_row
   FROM slices FINAL
   WHERE stream = {stream:String}
     AND slice_start >= fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC')

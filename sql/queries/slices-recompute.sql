@@ -35,7 +35,9 @@ WITH
   ),
   facts AS (
     SELECT unit_id, toUnixTimestamp64Milli(event_ts) AS event_ms, intDiv(event_ms, {slice_ms:Int64}) + 1 AS slice,
-      variant_hint, measures, status, attributes
+      variant_hint, measures, status, attributes,
+      -- What the outcome stands for beyond itself, in millionths (core/sampling.ts).
+      toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5)) - 1000000 AS extra
     FROM outcomes FINAL
     LEFT JOIN forgotten USING (unit_id)
     WHERE stream = {stream:String}
@@ -76,7 +78,7 @@ WITH
   ),
   -- Almost every unit has one sighting per experiment; the arrays are only walked for the others.
   located AS (
-    SELECT indexOf(experiments, experiment) AS x, slice, event_ms, measures, status, attributes,
+    SELECT indexOf(experiments, experiment) AS x, slice, event_ms, measures, status, attributes, extra,
       length(seen) = 1 AND seen[1].1 <= slice AND seen[1].3.1 <= event_ms AS is_plain,
       if(is_plain, seen, arrayFilter(e -> e.1 <= slice, seen)) AS visible,
       if(is_plain, seen[1].2, arrayMax(arrayMap(e -> if(e.3.1 <= event_ms, e.2, 0), visible))) AS phase,
@@ -86,7 +88,7 @@ WITH
     INNER JOIN sightings USING (unit_id)
     WHERE phase > 0 AND (is_plain OR length(arrayDistinct(arrayMap(e -> e.4, inside))) = 1)
     UNION ALL
-    SELECT x, slice, event_ms, measures, status, attributes,
+    SELECT x, slice, event_ms, measures, status, attributes, extra,
       false, [], phases_of[x][arrayLastIndex(start -> start <= event_ms, starts_of[x])] AS phase, [],
       toString(mapValues(variant_hint)[indexOf(mapKeys(variant_hint), experiments[x])]) AS variant
     FROM facts
@@ -96,7 +98,7 @@ WITH
   -- One row per outcome, experiment, metric and dimension. kind 0: a measure, 1: share, 2: ratio.
   -- Measures are finite, so nan stands for an absent one; + 0. makes -0 zero.
   contributions AS (
-    SELECT entry, slice, phase, variant,
+    SELECT entry, slice, phase, variant, extra,
       if(dimensions[entry] = '', '', toString(mapValues(attributes)[indexOf(mapKeys(attributes), dimensions[entry])])) AS dimension_value,
       values[values_at[entry]] AS a,
       values[denominators_at[entry]] AS b,
@@ -112,7 +114,7 @@ WITH
       -- roundDown finds the edge; its logarithm is then far from any rounding doubt.
       if(abs(value) < edges[1], 0, if(value < 0, -1, 1) * toInt16(round(log(roundDown(abs(value), edges)) / log(1.02)) + 1048)) AS bucket
     FROM (
-      SELECT slice, event_ms, phase, variant, attributes,
+      SELECT slice, event_ms, phase, variant, attributes, extra,
         toUInt8(transform(status, ['ok', 'client_error', 'server_error', 'timeout'], [0, 1, 2, 3], 7)) AS status_code,
         arrayMap(name -> multiIf(
           has(mapKeys(measures), name), mapValues(measures)[indexOf(mapKeys(measures), name)],
@@ -129,17 +131,19 @@ WITH
       AND (kinds[entry] = 1 OR NOT isNaN(a) OR (kinds[entry] = 2 AND NOT isNaN(b)))
   ),
   buckets AS (
-    SELECT entry, slice, phase, variant, dimension_value, bucket,
+    SELECT entry, slice, phase, variant, dimension_value, bucket, extra,
       count() AS bucket_n, sum(q) AS bucket_q, sum(toInt256(q) * q) AS bucket_squares_q,
       sum(denominator_q) AS bucket_denominator_q, min(value) AS bucket_min, max(value) AS bucket_max
     FROM contributions
-    GROUP BY entry, slice, phase, variant, dimension_value, bucket
+    GROUP BY entry, slice, phase, variant, dimension_value, bucket, extra
   ),
   keys AS (
     SELECT entry, slice, phase, variant, dimension_value,
       sum(bucket_n) AS n, sum(toInt256(bucket_q)) AS sum_q, sum(bucket_squares_q) AS sum_squares_q,
       sum(toInt256(bucket_denominator_q)) AS denominator_sum_q, min(bucket_min) AS min, max(bucket_max) AS max,
-      arraySort(groupArray((toInt16(bucket), bucket_n))) AS counts
+      sum(toInt128(extra) * bucket_n) AS extra_weight, sum(toInt256(bucket_q) * extra) AS extra_sum_q,
+      sum(toInt256(bucket_denominator_q) * extra) AS extra_denominator_sum_q,
+      sumMap([toInt16(bucket)], [bucket_n]) AS counts
     FROM buckets
     GROUP BY entry, slice, phase, variant, dimension_value
   )
@@ -163,5 +167,8 @@ SELECT
   min,
   max,
   mapFromArrays(counts.1, counts.2) AS histogram,
-  plan.config_versions[experiment_of[entry]] AS config_version
+  plan.config_versions[experiment_of[entry]] AS config_version,
+  extra_weight,
+  extra_sum_q,
+  extra_denominator_sum_q
 FROM keys

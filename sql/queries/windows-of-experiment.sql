@@ -8,6 +8,7 @@ SELECT
   toUnixTimestamp64Milli(w.window_start) AS window_start,
   toUnixTimestamp64Milli(w.window_end) AS window_end,
   n,
+  estimated_n,
   sum,
   mean,
   sd,

@@ -2,9 +2,10 @@ import {digestOf} from '../core/canonical-json.ts';
 import type {ExperimentDefinition, Metric, PhaseSpan} from '../core/experiment.ts';
 import {epochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
-import type {AnalysisScope} from '../warehouse/warehouse.ts';
+import type {AnalysisScope, ArmTotals} from '../warehouse/warehouse.ts';
 import {planOf} from './plan.ts';
 import type {Sequential} from './sequential.ts';
+import {isWeighted} from './unpaired-tests.ts';
 
 export type AnalysisEvidenceInputs = {
   readonly scope: AnalysisScope;
@@ -13,10 +14,11 @@ export type AnalysisEvidenceInputs = {
   readonly alphaCorrected: number;
   /** From the first outcome of the arms to the cut. */
   readonly runMs: number | null;
+  readonly arms: readonly ArmTotals[];
 };
 
 /** How the numbers of a row were made: settings, the metric's definition, phases and the always-valid interval's inputs. */
-export function analysisEvidence({scope, metric, sequential, alphaCorrected, runMs}: AnalysisEvidenceInputs): Verdict['analysis'] {
+export function analysisEvidence({scope, metric, sequential, alphaCorrected, runMs, arms}: AnalysisEvidenceInputs): Verdict['analysis'] {
   const {definition, phases} = scope.view;
   const {analysis} = definition;
   return {
@@ -53,10 +55,17 @@ export function analysisEvidence({scope, metric, sequential, alphaCorrected, run
       attribution_ms: metric.attributionMs,
       ...(metric.winsorise === undefined ? {} : {winsorise: metric.winsorise}),
     },
+    ...samplingOf(arms),
     lifecycle: definition.lifecycle,
     definition_digest: definitionDigest(definition),
     phases: phases.map(({phase, validFrom, validTo, weights}) => ({phase, valid_from: validFrom, valid_to: validTo, weights})),
   };
+}
+
+/** Said of sampled phases alone: with one rate weights cancel and the tests are plain, with several they are weighted. */
+function samplingOf(arms: readonly ArmTotals[]): {sampling?: 'one_rate' | 'several_rates'} {
+  if (arms.every(({sampling}) => sampling === undefined)) return {};
+  return {sampling: isWeighted(arms) ? 'several_rates' : 'one_rate'};
 }
 
 export function definitionDigest(definition: ExperimentDefinition): string {

@@ -12,6 +12,7 @@ import {type AnalysisInputs, type MetricInputs, totalsOf, treatmentsOf} from './
 import {adjustedPValues, correctedAlpha} from './multiple.ts';
 import {type ReasonCode, reasonOf} from './reasons.ts';
 import {type Sequential, sequentialOf} from './sequential.ts';
+import {isWeighted} from './unpaired-tests.ts';
 
 /** What surrounds the inputs: who computed it when, and what was decided before. */
 export type VerdictContext = {
@@ -182,8 +183,8 @@ function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {
     pair_coverage: comparison.pairCoverage,
     srm_p_value: health.srm.p_value,
     decision: decision.decision,
-    reasons: [...decision.reasons, ...rowReasons(comparison, definition.hasWeights).map(code => reasonOf(code))],
-    arms: arms.map(arm => armEvidence(metricInputs, arm, exposures.units[arm.variant] ?? arm.units)),
+    reasons: [...decision.reasons, ...rowReasons(comparison, {hasWeights: definition.hasWeights, isWeighted: isWeighted(arms)}).map(code => reasonOf(code))],
+    arms: arms.map(arm => armEvidence(metricInputs, arm, {units: exposures.units[arm.variant] ?? arm.units, design: definition.design})),
     tests: comparison.tests,
     health,
     data_from: boundOf(arms.map(arm => arm.eventFrom), Math.min),
@@ -199,6 +200,7 @@ function evidenceOf(candidate: Candidate, parts: RowParts): Evidence {
       sequential,
       alphaCorrected: parts.alphaCorrected,
       runMs: runMsOf(parts.inputs, [definition.control, variant]),
+      arms,
     }),
     versions: context.versions,
   };
@@ -226,8 +228,8 @@ function primaryNumbers({primary}: Comparison) {
 }
 
 /** A paired design has no split to check, so missing weights are not worth a word there. */
-function rowReasons({pairs, reasons}: Comparison, hasWeights: boolean): ReasonCode[] {
-  return [...reasons, ...(hasWeights || pairs !== null ? [] : (['srm_not_computable'] as const))];
+function rowReasons({pairs, reasons}: Comparison, of: {readonly hasWeights: boolean; readonly isWeighted: boolean}): ReasonCode[] {
+  return [...reasons, ...(of.isWeighted ? (['rates_mixed'] as const) : []), ...(of.hasWeights || pairs !== null ? [] : (['srm_not_computable'] as const))];
 }
 
 function boundOf(times: readonly (EpochMs | null)[], pick: (...times: number[]) => number): string | null {

@@ -6,7 +6,7 @@ import {isPairable, type MetricInputs, quantileOf, totalsOf} from './inputs.ts';
 import {coverageOf, pairedTest, signedRankTest} from './paired-tests.ts';
 import {rankTest} from './rank-test.ts';
 import type {ReasonCode} from './reasons.ts';
-import {unpairedTest} from './unpaired-tests.ts';
+import {isWeighted, unpairedTest} from './unpaired-tests.ts';
 import {winsorisedTest} from './winsorised-test.ts';
 
 export type ComparisonInputs = {
@@ -36,10 +36,12 @@ export function compareArms(of: ComparisonInputs): Comparison {
   const arms = {control, variant};
   const totals = {control: totalsOf(inputs, control), variant: totalsOf(inputs, variant)};
   const unpaired = unpairedTest({metric: inputs.metric, totals, outcomeGroups: inputs.outcomeGroups, alpha});
-  const ranks = hasDistribution(inputs.metric) ? [rankTest(inputs.unitGroups, arms)] : [];
+  const isMixed = isWeighted(Object.values(totals));
+  const ranks = hasDistribution(inputs.metric) ? [rankTest(inputs.unitGroups, {...arms, isWeighted: isMixed})] : [];
   const pairs = of.design === 'paired' ? (inputs.pairs[variant] ?? null) : null;
   const {winsorise} = inputs.metric;
-  const clamped = winsorise === undefined ? null : winsorisedTest(inputs.unitGroups, arms, {quantiles: winsorise, alpha, plain: unpaired});
+  // Clamped means of units know no weights: where rates are mixed, the weighted test stands.
+  const clamped = winsorise === undefined || isMixed ? null : winsorisedTest(inputs.unitGroups, arms, {quantiles: winsorise, alpha, plain: unpaired});
   const winsorised = clamped === null ? null : {primary: clamped, tests: [clamped.evidence, unpaired.evidence, ...ranks]};
   const unpairedOnly = {primary: unpaired, tests: [unpaired.evidence, ...ranks]};
   if (of.design === 'split') return finish({...(winsorised ?? unpairedOnly), pairs: null, pairCoverage: null, reasons: []});

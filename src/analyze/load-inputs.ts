@@ -2,6 +2,7 @@ import {hasDistribution, type Metric} from '../core/experiment.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups} from '../warehouse/warehouse.ts';
 import {RELABELLED_UNITS_MAX, RELABELLINGS} from './calibrate.ts';
 import {type AnalysisInputs, type Distribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf} from './inputs.ts';
+import {isWeighted} from './unpaired-tests.ts';
 
 /** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
 export const DISTINCT_VALUES_MAX = 1_000_000;
@@ -36,7 +37,7 @@ async function loadMetric(warehouse: AnalysisStore, scope: AnalysisScope, metric
     // With one outcome a unit its mean is that outcome.
     unitGroups: hasOneEach(totals) ? outcomeGroups : await loadGroups(warehouse, scope, {metric, per: 'unit'}),
     pairs: await loadPairs(warehouse, scope, metric),
-    sql: warehouse.explainSql(scope, metric),
+    sql: warehouse.explainSql(scope, metric, isWeighted(totals)),
   };
 }
 

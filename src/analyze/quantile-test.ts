@@ -38,6 +38,7 @@ export function quantileTest(quantile: number, {totals, outcomeGroups, alpha}: Q
     quantile,
     // Several outcomes of a unit are taken as independent, which makes the interval too narrow.
     clustered: control.outcomes > control.unitsWithOutcome || variant.outcomes > variant.unitsWithOutcome,
+    ...([control, variant].some(({sampling}) => sampling !== undefined && sampling.mixed !== null) ? {weighted: false} : {}),
   };
   if (test.status !== 'ok') return {...arms, effect, error: NO_METHOD, evidence: {...notComputable('quantile-difference', test), details}};
   const evidence: TestEvidence = {

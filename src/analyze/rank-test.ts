@@ -4,8 +4,10 @@ import {notComputable} from './applied-test.ts';
 import type {Distribution} from './inputs.ts';
 import {twoArms} from './quantile-test.ts';
 
-/** Mann–Whitney on the units' means; the estimate is the Hodges–Lehmann shift of the variant. */
-export function rankTest(unitGroups: Distribution, {control, variant}: {readonly control: string; readonly variant: string}): TestEvidence {
+export type RankedArms = {readonly control: string; readonly variant: string; /** Events have several weights, and so have the units' means. */ readonly isWeighted?: boolean};
+
+/** Mann–Whitney on the units' means, each unit as one; the estimate is the Hodges–Lehmann shift of the variant. */
+export function rankTest(unitGroups: Distribution, {control, variant, isWeighted = false}: RankedArms): TestEvidence {
   if (unitGroups.status !== 'ok') return notComputable('mann-whitney-u', unitGroups.reason);
   const test = mannWhitneyU({groups: twoArms(unitGroups.groups, {a: variant, b: control})});
   if (test.status !== 'ok') return notComputable('mann-whitney-u', test);
@@ -21,6 +23,7 @@ export function rankTest(unitGroups: Distribution, {control, variant}: {readonly
       method: test.method,
       continuity: test.method === 'asymptotic',
       per: 'unit',
+      ...(isWeighted ? {unit_means: 'weighted', units: 'unweighted'} : {}),
       u_control: test.u2,
       ...(test.z === undefined ? {} : {z: test.z}),
       rank_biserial: test.effectSize.rankBiserial,

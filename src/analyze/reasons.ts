@@ -39,6 +39,7 @@ const SENTENCES = {
   pair_coverage_low: 'Too few items were answered by both variants, so an unpaired test is used.',
   aggregate_not_paired: 'This aggregate is not a mean of pairs, so its own unpaired test is used.',
   primary_not_computable: 'The primary test could not be computed; its entry in tests says why.',
+  rates_mixed: 'Units were sampled at several rates: means, shares, ratios and their tests weigh events by 1 / rate; quantiles and ranks take each as it was sent.',
   srm_not_computable: 'There are no weights to check the split against.',
 } as const;
 

@@ -143,4 +143,4 @@ function reasonOf(differences: readonly Difference[], {hasOtherConfig, isForgott
 
 /** Counts and bounds that follow from the event set alone, whatever code computes them. */
 const EVENT_PATHS =
-  /^(offsets|n_control$|n_variant$|pairs$|data_from$|data_to$|outcomes_|arms\[\d+\]\.(units|outcomes)$|health\.(srm\.observed|crossovers\.units|missing_outcomes\.by_variant))/;
+  /^(offsets|n_control$|n_variant$|pairs$|data_from$|data_to$|outcomes_|arms\[\d+\]\.(units|outcomes|estimated_units|estimated_outcomes)$|health\.(srm\.observed|crossovers\.units|missing_outcomes\.by_variant))/;

@@ -1,4 +1,5 @@
-import type {Metric} from '../core/experiment.ts';
+import {hasDistribution, type Metric} from '../core/experiment.ts';
+import {WEIGHT_DIGITS} from '../core/sampling.ts';
 import type {TestEvidence} from '../core/verdict.ts';
 import {welchT} from '../stats/welch-t.ts';
 import type {ArmTotals} from '../warehouse/warehouse.ts';
@@ -23,6 +24,7 @@ export function unpairedTest(inputs: UnpairedInputs): AppliedTest {
   const {metric, totals} = inputs;
   const quantile = quantileOf(metric);
   if (quantile !== null) return quantileTest(quantile, inputs);
+  if (isWeighted(Object.values(totals))) return weightedTest(inputs);
   switch (metric.aggregate) {
     case 'conversion':
       return proportionTest(both(totals, arm => ({successes: arm.unitsWithOutcome, n: arm.units})), inputs.alpha);
@@ -43,6 +45,20 @@ export function unpairedTest(inputs: UnpairedInputs): AppliedTest {
   }
 }
 
+/**
+ * Where outcomes have several weights: ratios of weighted sums over units (Horvitz and Thompson's totals, Hájek's means)
+ * by the delta method. A unit is weighed as one, so its own outcomes may depend on one another here as elsewhere.
+ */
+function weightedTest({metric, totals, alpha}: UnpairedInputs): AppliedTest {
+  const test = welchOf(both(totals, arm => weightedMoments(arm, metric)), {alpha, method: 'weighted-delta'});
+  return metric.aggregate === 'share' || metric.aggregate === 'conversion' ? withFlatShares(test) : test;
+}
+
+/** Whether the arms' sums are weighted: events of their scope have several weights. */
+export function isWeighted(arms: readonly ArmTotals[]): boolean {
+  return arms.some(({sampling}) => sampling !== undefined && sampling.mixed !== null);
+}
+
 /** Then outcomes are independent and need no clustering by unit. */
 export function hasOneOutcomePerUnit({control, variant}: Arms<ArmTotals>): boolean {
   return control.outcomes === control.unitsWithOutcome && variant.outcomes === variant.unitsWithOutcome;
@@ -50,6 +66,7 @@ export function hasOneOutcomePerUnit({control, variant}: Arms<ArmTotals>): boole
 
 /** What one arm is in the metric, whatever test is applied: mean and spread. For a quantile those of its values. */
 export function armMoments(metric: Metric, arm: ArmTotals): Moments {
+  if (isWeighted([arm])) return {...weightedMoments(arm, metric), ...plainSpread(arm, metric)};
   switch (metric.aggregate) {
     case 'conversion': {
       const share = arm.units < Math.max(1, arm.unitsWithOutcome) ? null : arm.unitsWithOutcome / arm.units;
@@ -68,12 +85,33 @@ function outcomeMoments(arm: ArmTotals, {scale}: Metric): Moments {
   return momentsOf({n: arm.outcomes, sum: arm.sumQ, sumSquares: arm.sumSquaresQ, scale});
 }
 
+function weightedMoments(arm: ArmTotals, metric: Metric): Moments {
+  const {sampling} = arm;
+  if (metric.aggregate !== 'total' && metric.aggregate !== 'conversion') return ratioMoments(arm, metric);
+  // Without data in the arm there is nothing to weigh.
+  if (sampling === undefined || sampling.mixed === null) return {n: arm.units, mean: null, variance: null};
+  const {mixed, unitsWeight: denominator} = sampling;
+  const exposed = {n: arm.units, denominator, denominatorSquares: mixed.unitsWeightSquares, denominatorScale: WEIGHT_DIGITS};
+  if (metric.aggregate === 'conversion') {
+    return ratioMomentsOf({...exposed, numerator: mixed.answered, numeratorSquares: mixed.answeredSquares, cross: mixed.answeredCross, numeratorScale: WEIGHT_DIGITS});
+  }
+  return ratioMomentsOf({...exposed, numerator: arm.sumQ, numeratorSquares: arm.unitSumSquaresQ, cross: mixed.exposedCrossQ, numeratorScale: metric.scale + WEIGHT_DIGITS});
+}
+
+/** The spread of the values that were sent; a mean of units has none of its own to show. */
+function plainSpread(arm: ArmTotals, metric: Metric): Partial<Moments> {
+  const sum = arm.sampling?.mixed?.plainSumQ;
+  if (!hasDistribution(metric) || sum === undefined) return {};
+  return {variance: momentsOf({n: arm.outcomes, sum, sumSquares: arm.sumSquaresQ, scale: metric.scale}).variance};
+}
+
 /** Every exposed unit counts, with 0 when it has no outcome. */
 function totalMoments(arm: ArmTotals, {scale}: Metric): Moments {
   return momentsOf({n: arm.units, sum: arm.sumQ, sumSquares: arm.unitSumSquaresQ, scale});
 }
 
 function ratioMoments(arm: ArmTotals, metric: Metric): Moments {
+  const weightDigits = isWeighted([arm]) ? WEIGHT_DIGITS : 0;
   return ratioMomentsOf({
     n: arm.unitsWithOutcome,
     numerator: arm.sumQ,
@@ -81,9 +119,9 @@ function ratioMoments(arm: ArmTotals, metric: Metric): Moments {
     numeratorSquares: arm.unitSumSquaresQ,
     denominatorSquares: arm.unitDenominatorSquaresQ,
     cross: arm.unitCrossQ,
-    numeratorScale: metric.scale,
+    numeratorScale: metric.scale + weightDigits,
     // Elsewhere the denominator is the number of outcomes, a plain count.
-    denominatorScale: metric.aggregate === 'ratio' ? metric.scale : 0,
+    denominatorScale: (metric.aggregate === 'ratio' ? metric.scale : 0) + weightDigits,
   });
 }
 
@@ -91,7 +129,7 @@ function successesOf(arm: ArmTotals, scale: number): number {
   return Number(arm.sumQ / 10n ** BigInt(scale));
 }
 
-type WelchOptions = {readonly alpha: number; readonly method: 'welch' | 'delta' | 'unit-totals'};
+type WelchOptions = {readonly alpha: number; readonly method: 'welch' | 'delta' | 'unit-totals' | 'weighted-delta'};
 
 function welchOf({control, variant}: Arms<Moments>, {alpha, method}: WelchOptions): AppliedTest {
   const arms = {control: numbersOf(control), variant: numbersOf(variant)};

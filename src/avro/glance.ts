@@ -25,6 +25,7 @@ export type Glance = {
   /** One for each name; what lies behind them is old. */
   readonly measureValues: Float64Array;
   readonly status: OutcomeStatus;
+  readonly sampleRate: number;
 };
 
 /**
@@ -56,6 +57,7 @@ const GLANCE = {
   measureNames: [] as MeasureNames,
   measureValues: new Float64Array(ENTRIES_MAX),
   status: 'ok' as OutcomeStatus,
+  sampleRate: 1,
 };
 
 function glanceAtOutcome(reader: BodyReader, arrival: EventArrival): Glance | null {
@@ -110,6 +112,7 @@ function filled(reader: BodyReader, place: Pick<Glance, 'kind' | 'eventTs' | 'id
 /** sample_rate, trace_id and attributes, and then nothing more. */
 function skipTail(reader: BodyReader): boolean {
   const rate = reader.double();
+  GLANCE.sampleRate = rate;
   return rate > 0 && rate <= 1 && reader.skipAscii(0, LIMITS.nameCharsMax) && skipStrings(reader) && reader.isAtEnd();
 }
 

@@ -26,6 +26,10 @@ export type ProvisionalSlice = SliceKey & {
   readonly max: number;
   /** Sum of denominators (ratio metrics), otherwise 0. */
   readonly denominatorSum: number;
+  /** What sampled outcomes stand for beyond themselves, in millionths (core/sampling.ts): Σ(w − 10⁶), of values and of denominators. */
+  readonly extraWeight: number;
+  readonly extraSum: number;
+  readonly extraDenominatorSum: number;
   readonly histogram: Iterable<readonly [bucket: number, count: number]> & {readonly size: number};
 };
 
@@ -36,6 +40,10 @@ export type ClosedSlice = SliceKey & {
   readonly sumQ: bigint;
   readonly sumSquaresQ: bigint;
   readonly denominatorSumQ: bigint;
+  /** Σ(w − 10⁶) of sampled outcomes, and the same times q: at 10^(scale + 6). 0 where nothing was sampled. */
+  readonly extraWeight: bigint;
+  readonly extraSumQ: bigint;
+  readonly extraDenominatorSumQ: bigint;
   readonly min: number;
   readonly max: number;
   readonly histogram: ReadonlyMap<number, number>;

@@ -26,13 +26,20 @@ export interface Tracing {
   close(): Promise<void>;
 }
 
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})/;
+/** Version 00 ends after the flags; later versions may go on after a dash; there is no version ff. */
+const TRACEPARENT = /^(?:00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})|(?!00|ff)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(?:-.*)?)$/;
+
+/** What a W3C `traceparent` says, sampled or not; null when it is malformed, which the standard says to ignore. */
+export function parseTraceparent(header: string): (SpanPlace & {readonly isSampled: boolean}) | null {
+  const [, ...parts] = TRACEPARENT.exec(header) ?? [];
+  const [traceId = '', spanId = '', flags = ''] = parts.filter(part => part !== undefined);
+  return isTraceId(traceId) && /[^0]/.test(spanId) ? {traceId, spanId, isSampled: (Number.parseInt(flags, 16) & 1) === 1} : null;
+}
 
 /** The trace and the span of a W3C `traceparent`; null when it is none, or its sender chose not to sample. */
 export function placeOf(traceparent: string | undefined): SpanPlace | null {
-  const [, traceId = '', spanId = '', flags = ''] = TRACEPARENT.exec(traceparent ?? '') ?? [];
-  const isSampled = (Number.parseInt(flags, 16) & 1) === 1;
-  return isSampled && isTraceId(traceId) && /[^0]/.test(spanId) ? {traceId, spanId} : null;
+  const parsed = parseTraceparent(traceparent ?? '');
+  return parsed?.isSampled === true ? {traceId: parsed.traceId, spanId: parsed.spanId} : null;
 }
 
 export const traceparentOf = ({traceId, spanId}: SpanPlace): string => `00-${traceId}-${spanId}-01`;

@@ -29,6 +29,9 @@ export type ArmEvidence = {
   readonly units: number;
   /** Outcomes that count for the metric. */
   readonly outcomes: number;
+  /** What they stand for, Σ 1 / sample_rate; absent where no event of the phase was sampled. */
+  readonly estimated_units?: number;
+  readonly estimated_outcomes?: number;
   readonly mean: number | null;
   readonly sd: number | null;
   readonly min: number | null;

@@ -1,4 +1,4 @@
-import type {Direction, Metric, Tolerance} from '../core/experiment.ts';
+import type {Aggregate, Direction, Metric, Tolerance} from '../core/experiment.ts';
 import type {GuardWindow} from '../warehouse/warehouse.ts';
 import {statisticOf} from './rules.ts';
 
@@ -13,6 +13,7 @@ import {statisticOf} from './rules.ts';
 export type Comparison = {
   readonly metric: string;
   readonly variant: string;
+  readonly aggregate: Aggregate;
   readonly direction: Direction;
   readonly n_control: number;
   readonly n_variant: number;
@@ -44,7 +45,7 @@ export const defaultTolerance = ({aggregate}: Metric): Tolerance => (aggregate =
 
 /** Pure. Rows of one window, one of each variant. */
 export function compareWindows(variant: string, control: GuardWindow | undefined, treated: GuardWindow | undefined, {metric, tolerate, minN, sigmas}: CompareOptions): Comparison {
-  const about = {metric: metric.key, variant, direction: metric.direction, n_control: control?.n ?? 0, n_variant: treated?.n ?? 0};
+  const about = {metric: metric.key, variant, aggregate: metric.aggregate, direction: metric.direction, n_control: control?.n ?? 0, n_variant: treated?.n ?? 0};
   const statistic = statisticOf(metric);
   if (control === undefined || treated === undefined || statistic === 'sum' || statistic === 'n' || Math.min(control.n, treated.n) < minN) {
     const reason = `n = ${about.n_variant} and ${about.n_control} in control; ${minN} each are needed`;

@@ -1,21 +1,27 @@
-import type {EpochMs} from '../core/units.ts';
+import {type EpochMs, epochMs} from '../core/units.ts';
 import type {ReadStore} from '../warehouse/warehouse.ts';
 import type {Finding} from './evaluate.ts';
 import {type GuardQuestion, ruleOf} from './guard-findings.ts';
 
-// The engine's test throws on an empty sample, so one never reaches it.
+// One row for each end. The engine's test throws on an empty sample, so one never reaches it.
 const DISTANCE = `
-SELECT countIf(is_window) AS n, countIf(NOT is_window) AS earlier,
+SELECT at_ms, countIf(is_window) AS n, countIf(NOT is_window) AS earlier,
   if(any(is_comparable), tupleElement(kolmogorovSmirnovTestOrDefaultIf('two-sided', 'asymptotic')(value, toUInt8(is_window), is_comparable), 1), NULL) AS distance
 FROM (
-  SELECT value, is_window, countIf(is_window) OVER () > 1 AND countIf(NOT is_window) OVER () > 1 AS is_comparable
+  SELECT at_ms, value, is_window, countIf(is_window) OVER (PARTITION BY at_ms) > 1 AND countIf(NOT is_window) OVER (PARTITION BY at_ms) > 1 AS is_comparable
   FROM (
-    SELECT measures[{measure:String}] AS value, variant = {variant:String} AND phase = {phase:UInt32} AND event_ts >= fromUnixTimestamp64Milli({middle:Int64}) AS is_window
-    FROM v_outcomes
-    WHERE experiment = {experiment:String} AND mapContains(measures, {measure:String}) AND event_ts < fromUnixTimestamp64Milli({end:Int64})
-      AND (is_window OR (variant = {base:String} AND event_ts >= fromUnixTimestamp64Milli({begin:Int64}) AND event_ts < fromUnixTimestamp64Milli({until:Int64})))
+    SELECT at_ms, value, is_treated AND ms >= at_ms - {window_ms:Int64} AND ms < at_ms AS is_window
+    FROM (
+      SELECT arrayJoin({ends:Array(Int64)}) AS at_ms, measures[{measure:String}] AS value, toUnixTimestamp64Milli(event_ts) AS ms,
+        variant = {variant:String} AND phase = {phase:UInt32} AS is_treated, variant = {base:String} AS is_base
+      FROM v_outcomes
+      WHERE experiment = {experiment:String} AND mapContains(measures, {measure:String}) AND variant IN ({variant:String}, {base:String})
+        AND event_ts >= fromUnixTimestamp64Milli({from_ms:Int64}) AND event_ts < fromUnixTimestamp64Milli({to_ms:Int64})
+    )
+    WHERE is_window OR (is_base AND ms >= at_ms - {begin_ms:Int64} AND ms < at_ms - {until_ms:Int64})
   )
-)`;
+)
+GROUP BY at_ms`;
 
 const DRIFT_SECONDS_MAX = 5;
 /** P(D beyond √(ln(2/α)/2)·√(1/n + 1/m)) ≤ α without drift; looked at for months. */
@@ -27,15 +33,28 @@ const NOISE_ALPHA = 1e-6;
  * Beyond the bound counts only what samples of these sizes do not show by chance.
  */
 export async function driftFinding(warehouse: Pick<ReadStore, 'query'>, question: GuardQuestion, {stream, phase}: {readonly stream: string; readonly phase: number}): Promise<Finding> {
-  const {guard, variant, at, view} = question;
+  const [finding] = await driftFindings(warehouse, question, {stream, phase, ends: [question.at], secondsMax: DRIFT_SECONDS_MAX});
+  if (finding === undefined) throw new TypeError('no finding for the one end that was asked for');
+  return finding;
+}
+
+export type DriftAsk = {readonly stream: string; readonly phase: number; readonly ends: readonly EpochMs[]; readonly secondsMax: number};
+
+/** The same at several ends by one query; one finding for each. */
+export async function driftFindings(warehouse: Pick<ReadStore, 'query'>, question: Omit<GuardQuestion, 'at'>, {stream, phase, ends, secondsMax}: DriftAsk): Promise<Finding[]> {
+  const {guard, variant, view} = question;
   const {windowMs, referenceMs = null, above, minN} = guard;
-  const middle = at - windowMs;
-  const span = referenceMs === null ? {base: view.definition.control, begin: middle, until: at} : {base: variant, begin: middle - referenceMs, until: middle};
-  const parameters = {measure: guard.metric, experiment: view.experiment, variant, phase, middle, end: at, ...span};
-  const [row] = await warehouse.query(DISTANCE, {stream, parameters, secondsMax: DRIFT_SECONDS_MAX});
-  const [inside, reference] = [Number(row?.['n'] ?? 0), Number(row?.['earlier'] ?? 0)];
-  const distance = row?.['distance'] === null || row?.['distance'] === undefined ? null : Number(row['distance']);
-  return {...judged({distance, inside, reference, above: above ?? 0, minN}), rule: ruleOf(question), experiment: view.experiment, variant, windowStart: middle as EpochMs, windowEnd: at, at};
+  const reference = referenceMs === null ? {base: view.definition.control, begin_ms: windowMs, until_ms: 0} : {base: variant, begin_ms: windowMs + referenceMs, until_ms: windowMs};
+  const span = {from_ms: Math.min(...ends) - reference.begin_ms, to_ms: Math.max(...ends)};
+  const parameters = {measure: guard.metric, experiment: view.experiment, variant, phase, window_ms: windowMs, ends, ...reference, ...span};
+  const rows = await warehouse.query(DISTANCE, {stream, parameters, secondsMax});
+  return ends.map(at => {
+    const row = rows.find(({at_ms: end}) => Number(end) === at);
+    const [inside, earlier] = [Number(row?.['n'] ?? 0), Number(row?.['earlier'] ?? 0)];
+    const distance = row?.['distance'] === null || row?.['distance'] === undefined ? null : Number(row['distance']);
+    const found = judged({distance, inside, reference: earlier, above: above ?? 0, minN});
+    return {...found, rule: ruleOf({...question, at}), experiment: view.experiment, variant, windowStart: epochMs(at - windowMs), windowEnd: at, at};
+  });
 }
 
 type Sample = {readonly distance: number | null; readonly inside: number; readonly reference: number; readonly above: number; readonly minN: number};

@@ -1,7 +1,7 @@
 import type {ExperimentView, Guard} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {GuardWindow} from '../warehouse/warehouse.ts';
-import {dynamicAbove} from './breaker.ts';
+import {dynamicAbove, HISTORY_WINDOWS} from './breaker.ts';
 import {COMPARE_SIGMAS, compareWindows, defaultTolerance} from './compare-windows.ts';
 import type {Finding} from './evaluate.ts';
 import {judge, LAG_MS_MAX} from './guard-look.ts';
@@ -23,6 +23,9 @@ export function metricsOf({health = []}: ExperimentView['definition'], guard: Gu
   return guard.kind === 'health' ? health.map(({metric}) => metric) : [guard.metric];
 }
 
+/** How far back a guard's own earlier windows reach. */
+export const earlierMsOf = ({kind, sigmas, windowMs}: Guard): number => (sigmas !== undefined && kind === undefined ? (HISTORY_WINDOWS + 1) * windowMs : 0);
+
 /** What a guard says about a variant by windows; `rows` are of the present phase, any size and metric. */
 export function findingOf(question: GuardQuestion, rows: readonly GuardWindow[]): Finding | undefined {
   const {guard} = question;
@@ -34,7 +37,7 @@ export function findingOf(question: GuardQuestion, rows: readonly GuardWindow[])
 }
 
 /** The rule whose alert an action of this guard is. */
-export const ruleNameOf = ({experiment}: ExperimentView, {metric, kind}: Guard, index: number): string => `guard:${experiment}:${metric === '' ? kind : metric}:${index}`;
+export const ruleNameOf = ({experiment}: Pick<ExperimentView, 'experiment'>, {metric, kind}: Guard, index: number): string => `guard:${experiment}:${metric === '' ? kind : metric}:${index}`;
 
 /** Guards that no alert rule stands for: their alert begins when they act, and ends when they give the weight back. */
 export const alertsOfActions = (view: ExperimentView): string[] =>

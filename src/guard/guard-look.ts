@@ -11,7 +11,7 @@ import {evidenceText, GUARD_AUTHOR, type GuardEvidence} from './guard-evidence.t
 import type {Rule} from './rules.ts';
 
 export type GuardPorts = {
-  readonly warehouse: GuardStore & Pick<VerdictStore, 'latestVerdicts'> & Pick<ReadStore, 'query'> & Pick<OutboxStore, 'latestAlerts' | 'insertAlerts'>;
+  readonly warehouse: Pick<GuardStore, 'guardWindows'> & Pick<VerdictStore, 'latestVerdicts'> & Pick<ReadStore, 'query'> & Pick<OutboxStore, 'latestAlerts' | 'insertAlerts'>;
   readonly registry: ExperimentRegistry;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -79,18 +79,22 @@ export const openEnd = ({now, sliceMs}: GuardRequest): EpochMs => epochMs((Math.
 /** A pipeline that lags by up to this is still judged, by the newest windows that have come through. */
 export const LAG_MS_MAX = 60_000;
 
+/** The windows of the present phase that a guard asks for. */
+export function askFor({current, request}: Look, {sizeMs, metrics, earlierMs = 0}: {readonly sizeMs: number; readonly metrics: readonly string[]; readonly earlierMs?: number}): GuardAsk {
+  return {experiment: current.experiment, phase: current.phase, sizeMs, metrics, ends: endsOf({at: openEnd(request), sizeMs, sliceMs: request.sliceMs, earlierMs})};
+}
+
 /**
- * The windows of the present phase that a guard asks for: the newest, which holds the
+ * Ends of the windows that a look at `at` is made from: the newest, which holds the
  * slice that still fills, and earlier ones in steps of half a window, because outcomes
  * that are on their way (a slow warehouse, a rebalance) are missing in the newest.
  */
-export function askFor({current, request}: Look, {sizeMs, metrics, earlierMs = 0}: {readonly sizeMs: number; readonly metrics: readonly string[]; readonly earlierMs?: number}): GuardAsk {
-  const at = openEnd(request);
+export function endsOf({at, sizeMs, sliceMs, earlierMs}: {readonly at: EpochMs; readonly sizeMs: number; readonly sliceMs: number; readonly earlierMs: number}): EpochMs[] {
   const half = sizeMs / 2;
-  const stepMs = half % request.sliceMs === 0 ? half : sizeMs;
+  const stepMs = half % sliceMs === 0 ? half : sizeMs;
   const ends: EpochMs[] = [];
   for (let end: number = at; end > 0 && end >= at - Math.max(LAG_MS_MAX, earlierMs); end -= stepMs) ends.push(epochMs(end));
-  return {experiment: current.experiment, phase: current.phase, sizeMs, metrics, ends};
+  return ends;
 }
 
 /**

@@ -1,10 +1,10 @@
 import type {Guard} from '../core/experiment.ts';
 import type {GuardAsk} from '../warehouse/warehouse.ts';
 import {advanceAlert} from './alert-state.ts';
-import {advanceBreaker, type BreakerState, HISTORY_WINDOWS, PROBE_SHARE} from './breaker.ts';
+import {advanceBreaker, type BreakerState, PROBE_SHARE} from './breaker.ts';
 import {driftFinding} from './drift.ts';
 import type {Finding} from './evaluate.ts';
-import {alertsOfActions, findingOf, type GuardQuestion, metricsOf} from './guard-findings.ts';
+import {alertsOfActions, earlierMsOf, findingOf, type GuardQuestion, metricsOf} from './guard-findings.ts';
 import {lastAction} from './guard-evidence.ts';
 import {type Act, askFor, type GuardActed, type GuardPorts, type GuardRequest, type Look, looksOf, makeEvidence, openEnd, publishAct} from './guard-look.ts';
 import {moveWeight, refugeOf, weightOf} from './move-weight.ts';
@@ -75,11 +75,11 @@ function asksOf(look: Look): GuardAsk[] {
   const {definition} = look.view;
   const bySize = new Map<number, {metrics: Set<string>; earlierMs: number}>();
   for (const guard of definition.guards.filter(isByWindow)) {
-    const {windowMs, sigmas, kind} = guard;
+    const {windowMs} = guard;
     const known = bySize.get(windowMs) ?? {metrics: new Set(), earlierMs: 0};
     bySize.set(windowMs, known);
     for (const metric of metricsOf(definition, guard)) known.metrics.add(metric);
-    if (sigmas !== undefined && kind === undefined) known.earlierMs = (HISTORY_WINDOWS + 1) * windowMs;
+    known.earlierMs = Math.max(known.earlierMs, earlierMsOf(guard));
   }
   return [...bySize].map(([sizeMs, {metrics, earlierMs}]) => askFor(look, {sizeMs, metrics: [...metrics], earlierMs}));
 }

@@ -4,6 +4,7 @@ import {AssayError, messageOf} from '../core/errors.ts';
 import type {Event} from '../core/events.ts';
 import {LIMITS} from '../core/limits.ts';
 import type {Metrics} from '../core/telemetry.ts';
+import {parseTraceparent} from '../core/tracing.ts';
 import type {EventLog} from '../log/event-log.ts';
 import {type FieldProblem, type ParseContext, parseEvent} from './parse-event.ts';
 
@@ -50,13 +51,16 @@ export class EventDoor {
 
   /**
    * Valid events are durable when this resolves; the others are named one by one.
+   * Without a trace of its own an event gets that of the request's W3C `traceparent`, if there is one.
    * @throws BusyError when the log is slow or away.
    */
-  async accept(values: readonly unknown[]): Promise<AcceptResult> {
+  async accept(values: readonly unknown[], {traceparent}: {readonly traceparent?: string} = {}): Promise<AcceptResult> {
+    const traceId = parseTraceparent(traceparent ?? '')?.traceId;
+    const context = traceId === undefined ? this.#options.context : {...this.#options.context, traceId};
     const errors: (FieldProblem & {index: number})[] = [];
     const records: {key: string; value: Uint8Array}[] = [];
     for (const [index, value] of values.entries()) {
-      const parsed = parseEvent(value, this.#options.context);
+      const parsed = parseEvent(value, context);
       const problems = parsed.ok ? this.#problemsOf(parsed.event) : parsed.problems;
       if (parsed.ok && problems.length === 0) {
         const bytes = this.#options.encode(parsed.event);

@@ -15,6 +15,8 @@ export type ParseContext = {
   readonly rng: Rng;
   /** The running phase and version of an experiment, for exposures that don't say. */
   readonly currentPhase: (experiment: string) => {readonly phase: number; readonly version: number} | undefined;
+  /** Of the request that brought the events; for those that say nothing of a trace, not even that they have none (''). */
+  readonly traceId?: string;
 };
 
 /** Avro's int. */
@@ -46,7 +48,7 @@ export function parseEvent(value: unknown, context: ParseContext): ParsedEvent {
     eventId: fields.eventId('event_id', () => makeEventId(eventTs, context.rng.bytes(10))),
     itemId: fields.optionalText('item_id'),
     sampleRate: fields.share('sample_rate', 1),
-    traceId: fields.optionalText('trace_id') ?? '',
+    traceId: fields.optionalText('trace_id') ?? context.traceId ?? '',
     attributes: fields.textMap('attributes'),
   };
   const event: Event = type === 'outcome' ? outcomeOf(fields, shared) : exposureOf(fields, shared, context);

@@ -69,7 +69,7 @@ function buildTreatment(rows: readonly Verdict[], texts: Texts): TreatmentReport
 }
 
 /** Reasons that speak of one row's method and not of the decision. */
-const ABOUT_ROWS: readonly string[] = ['pair_coverage_low', 'aggregate_not_paired', 'primary_not_computable', 'srm_not_computable'];
+const ABOUT_ROWS: readonly string[] = ['pair_coverage_low', 'aggregate_not_paired', 'primary_not_computable', 'rates_mixed', 'srm_not_computable'];
 const REASONS_SHOWN = 3;
 
 /** The decision's first reasons: the line must be read in seconds. */

@@ -25,11 +25,19 @@ export function metricCells(metric: MetricReport, row: MetricRow, texts: Texts):
     {label: label.effect, text: effect === null ? texts.notComputable(row.missing_reason) : `${formatEffect(effect, unit)}${relative}`},
     {label: label.interval, text: intervalText(verdict.cs_low, verdict.cs_high, {metric, texts})},
     {label: label.means, text: `${meanText(verdict.mean_control, metric, texts)} → ${meanText(verdict.mean_variant, metric, texts)}`},
-    {label: label.n, text: `${formatCount(verdict.n_control)} / ${formatCount(verdict.n_variant)}`},
+    {label: label.n, text: `${formatCount(verdict.n_control)} / ${formatCount(verdict.n_variant)}${estimateText(verdict, texts)}`},
     {label: label.pAlwaysValid, text: pText(verdict.p_value_always_valid, texts)},
     {label: label.fixedInterval, text: intervalText(verdict.ci_low, verdict.ci_high, {metric, texts})},
     {label: label.pValue, text: fixedP(verdict, texts)},
   ];
+}
+
+/** What the arms' outcomes stand for, where units were sampled. */
+function estimateText({arms, control, variant}: Verdict, texts: Texts): string {
+  const of = (key: string): number | undefined => arms.find(arm => arm.variant === key)?.estimated_outcomes;
+  const [base, treated] = [of(control), of(variant)];
+  if (base === undefined || treated === undefined) return '';
+  return ` (${texts.sampledOf(formatCount(Math.round(base)), formatCount(Math.round(treated)))})`;
 }
 
 const meanText = (value: number | null, metric: MetricReport, texts: Texts): string =>

@@ -23,6 +23,8 @@ export type Texts = {
   readonly to: string;
   readonly pairs: (counts: {readonly better: string; readonly equal: string; readonly worse: string}) => string;
   readonly pairsDropped: (count: string) => string;
+  /** Beside counts of sampled outcomes: how many there were, control and variant. */
+  readonly sampledOf: (control: string, variant: string) => string;
   readonly inExperiment: (act: string, experiment: string) => string;
   readonly because: (act: string, why: string) => string;
   readonly notComputable: (reason: string) => string;
@@ -117,6 +119,7 @@ export const ENGLISH: Texts = {
     pair_coverage_low: plain('too few items were answered by both variants, so an unpaired test is used'),
     aggregate_not_paired: plain('this aggregate is not a mean of pairs'),
     primary_not_computable: plain('the primary test is not computable'),
+    rates_mixed: plain('units were sampled at several rates: means, shares, ratios and their tests weigh events by 1 / rate, quantiles and ranks do not'),
     srm_not_computable: plain('there are no weights to check the split against'),
   },
   reading: {better: 'better', worse: 'worse', unclear: 'no clear difference', 'no-reading': 'no always-valid reading', 'not-computable': 'not computable'},
@@ -145,6 +148,7 @@ export const ENGLISH: Texts = {
   to: 'to',
   pairs: ({better, equal, worse}) => `${better} better, ${equal} equal, ${worse} worse`,
   pairsDropped: count => `${count} items without a partner`,
+  sampledOf: (control, variant) => `sampled: about ${control} / ${variant} outcomes`,
   inExperiment: (act, experiment) => `${act} in ${experiment}`,
   because: (act, why) => `${act}: ${why}`,
   notComputable: reason => `not computable: ${reason}`,

@@ -3,8 +3,9 @@ import type {ExperimentView, Tolerance} from '../core/experiment.ts';
 import type {Stream} from '../core/streams.ts';
 import {epochMs, type EpochMs} from '../core/units.ts';
 import {currentOf} from '../experiment/state.ts';
-import {COMPARE_SIGMAS, type Comparison, compareWindows, defaultTolerance} from '../guard/compare-windows.ts';
-import {healthScore, type HealthScore} from '../guard/health-score.ts';
+import {COMPARE_SIGMAS, compareWindows, defaultTolerance} from '../guard/compare-windows.ts';
+import type {ComparisonTable} from '../guard/comparison-table.ts';
+import {healthScore} from '../guard/health-score.ts';
 import {newestEnd} from '../web/routes/results.ts';
 import {requireView} from './analysis.ts';
 import type {Platform} from './platform.ts';
@@ -15,20 +16,6 @@ export type CompareRequest = {
   readonly windowMs: number;
   /** The window's end; left out: where the newest data ends. */
   readonly to?: EpochMs;
-};
-
-/** The variants of an experiment side by side, in one window of its present phase. */
-export type ComparisonTable = {
-  readonly experiment: string;
-  readonly phase: number;
-  readonly config_version: number;
-  readonly control: string;
-  /** ISO 8601. */
-  readonly window_start: string;
-  readonly window_end: string;
-  readonly comparisons: readonly Comparison[];
-  /** Empty when the definition says nothing under health. */
-  readonly health: readonly HealthScore[];
 };
 
 const MIN_N = 50;
@@ -45,7 +32,7 @@ export async function compareExperiment(platform: Platform, {stream, experiment,
   const {phase, version} = current;
   const metrics = definition.metrics.filter(({aggregate}) => COMPARED.has(aggregate));
   const ask = {experiment, phase, sizeMs: windowMs, metrics: definition.metrics.map(({key}) => key), ends: [at]};
-  const rows = await warehouse.guardWindows(stream.name, [ask]);
+  const rows = await warehouse.guardHistory(stream.name, [ask]);
   const rowOf = (variant: string, metric: string) => rows.find(row => row.variant === variant && row.metric === metric);
   const variants = definition.variants.map(({key}) => key);
   const treatments = variants.filter(key => key !== definition.control);

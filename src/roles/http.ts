@@ -8,6 +8,7 @@ import {AuditLog} from '../web/access/audit-log.ts';
 import {KeyRing} from '../web/access/key-file.ts';
 import type {PipelineState} from '../web/pipeline-state.ts';
 import {openServer} from '../web/server.ts';
+import {compareExperiment} from './compare.ts';
 import {backtestGuard} from './guard-backtest.ts';
 import {openNotifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
@@ -52,6 +53,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     pipeline: stream => pipelineState(platform, stream),
     redeliver: id => outbox.redeliver(id),
     backtest: request => backtestGuard(platform, request),
+    compare: request => compareExperiment(platform, request),
     unready: () => unreadyReasons(platform, {topic: live.topic, own: unready()}),
   });
   try {

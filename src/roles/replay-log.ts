@@ -28,7 +28,7 @@ export async function analysisFromLog(platform: Platform, {stream, offsets}: {re
   await memory.mirrorStream(stream);
   await memory.mirrorVersions(closing.versions(stream.name));
   for (const span of offsets) await loadSpan(platform, {stream, span, memory});
-  return {...memory, explainSql: (scope, metric) => warehouse.explainSql(scope, metric)};
+  return {...memory, explainSql: (...asked) => warehouse.explainSql(...asked)};
 }
 
 async function requireSpans({log}: Platform, {stream, offsets}: {readonly stream: Stream; readonly offsets: readonly Span[]}): Promise<void> {

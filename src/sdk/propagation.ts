@@ -1,3 +1,5 @@
+import {parseTraceparent} from '../core/tracing.ts';
+
 /** What travels with a request through services: in memory, in HTTP headers, in Kafka headers. */
 export type TraceContext = {
   readonly unitId?: string;
@@ -18,7 +20,6 @@ const HEADERS = {
 } as const satisfies Record<keyof TraceContext, string>;
 
 const FIELDS = Object.keys(HEADERS) as (keyof TraceContext)[];
-const TRACEPARENT = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}/;
 /** A header longer than this is somebody's mistake. */
 const VALUE_CHARS_MAX = 512;
 
@@ -42,13 +43,13 @@ export function extractHeaders(headers: Readonly<Record<string, HeaderValue>>): 
     if (field !== 'traceparent') {
       const decoded = percentDecoded(value);
       if (decoded !== undefined) context[field] = decoded;
-    } else if (TRACEPARENT.test(value)) context.traceparent = value;
+    } else if (parseTraceparent(value) !== null) context.traceparent = value;
   }
   return context;
 }
 
 /** The trace id inside a traceparent; '' without one. */
-export const traceIdOf = (traceparent: string | undefined): string => (traceparent === undefined ? '' : (TRACEPARENT.exec(traceparent)?.[1] ?? ''));
+export const traceIdOf = (traceparent: string | undefined): string => (traceparent === undefined ? '' : (parseTraceparent(traceparent)?.traceId ?? ''));
 
 function headerText(value: HeaderValue): string | undefined {
   const first = Array.isArray(value) ? (value as readonly (string | Uint8Array)[])[0] : (value as string | Uint8Array | null | undefined);

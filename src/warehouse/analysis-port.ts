@@ -43,8 +43,8 @@ export interface AnalysisStore {
   offsetsUnder(stream: string, cut: EpochMs): Promise<Verdict['offsets']>;
   /** Names of measures seen with the experiment's outcomes (drafts, `analyze` without metrics). */
   measuresSeen(stream: string, experiment: string): Promise<string[]>;
-  /** The SQL that gives a metric's numbers, with parameters filled in, for the evidence. */
-  explainSql(scope: AnalysisScope, metric: Metric): string;
+  /** The SQL that gives a metric's numbers, with parameters filled in, for the evidence; `isWeighted` where events have several weights. */
+  explainSql(scope: AnalysisScope, metric: Metric, isWeighted?: boolean): string;
 }
 
 export type ExposureCounts = {
@@ -85,6 +85,33 @@ export type ArmTotals = {
   readonly unitCrossQ: bigint;
   readonly eventFrom: EpochMs | null;
   readonly eventTo: EpochMs | null;
+  /** Absent where every event of the scope stands for itself. */
+  readonly sampling?: ArmSampling;
+};
+
+/** What the sampled events of an arm stand for; weights are in millionths (core/sampling.ts). */
+export type ArmSampling = {
+  /** Σ of the weights of outcomes that count, and of exposed units (each by the least weight of its exposures). */
+  readonly outcomesWeight: bigint;
+  readonly unitsWeight: bigint;
+  /**
+   * null where all events of the scope have one weight: it cancels, and the sums above are plain. Otherwise
+   * sᵢ and dᵢ above are Σw·q (elsewhere than in ratios dᵢ = Σw), six digits more than q.
+   */
+  readonly mixed: MixedSums | null;
+};
+
+/** eᵢ: the weight of the unit's exposure. cᵢ: how many units a unit with an outcome stands for, the least weight of its outcomes. */
+export type MixedSums = {
+  readonly unitsWeightSquares: bigint;
+  /** Σ eᵢ·sᵢ */
+  readonly exposedCrossQ: bigint;
+  /** Σ cᵢ, Σ cᵢ² and Σ eᵢ·cᵢ */
+  readonly answered: bigint;
+  readonly answeredSquares: bigint;
+  readonly answeredCross: bigint;
+  /** Σ q of outcomes as they were sent; of metrics with a distribution of values, otherwise 0. */
+  readonly plainSumQ: bigint;
 };
 
 export type RelabelledArm = {readonly metric: string; readonly relabelling: number; readonly half: 0 | 1; readonly totals: ArmTotals};

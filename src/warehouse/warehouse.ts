@@ -6,7 +6,7 @@ import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import type {AnalysisStore} from './analysis-port.ts';
 
-export type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from './analysis-port.ts';
+export type {AnalysisScope, AnalysisStore, ArmSampling, ArmTotals, ExposureCounts, MixedSums, PairGroups, RelabelledArm, ValueGroup} from './analysis-port.ts';
 
 /**
  * The port to where facts rest and questions are answered: named operations, no
@@ -259,7 +259,11 @@ export type WindowRow = {
   readonly metric: string;
   readonly window_start: EpochMs;
   readonly window_end: EpochMs;
+  /** Outcomes that were sent. */
   readonly n: number;
+  /** How many they stand for: more than `n` where units were sampled. */
+  readonly estimated_n: number;
+  /** Of all the outcomes they stand for, as is the mean; spread, extremes and quantiles are of those that were sent. */
   readonly sum: number;
   readonly mean: number;
   readonly sd: number | null;
@@ -323,6 +327,8 @@ export interface GuardStore {
    * came late to a closed slice. Waits for no analysis, no closing and no other reader.
    */
   guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]>;
+  /** The same windows with what came late, for looking back; waits like any other reader. */
+  guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]>;
 }
 
 export type ReadQueryOptions = {

@@ -1,8 +1,10 @@
 import type {Clock} from '../core/clock.ts';
 import type {Stream} from '../core/streams.ts';
 import type {Logger} from '../core/telemetry.ts';
+import type {EpochMs} from '../core/units.ts';
 import type {ExperimentRegistry} from '../experiment/registry.ts';
 import type {Episode} from '../guard/backtest.ts';
+import type {ComparisonTable} from '../guard/comparison-table.ts';
 import type {EventDoor} from '../ingest/accept-events.ts';
 import type {DeliveryRow, OutboxStore, ReadStore, VerdictStore} from '../warehouse/warehouse.ts';
 import type {AuditLog} from './access/audit-log.ts';
@@ -28,6 +30,8 @@ export type Backend = {
   readonly redeliver: (deliveryId: string) => Promise<DeliveryRow>;
   /** When a guard would have fired over the stored slices of the last days. @throws AssayError ASSAY_NOT_FOUND */
   readonly backtest: (request: {readonly stream: Stream; readonly rule: string; readonly days: number}) => Promise<{readonly rule: string; readonly from: string; readonly to: string; readonly episodes: readonly Episode[]}>;
+  /** The variants side by side in one window of the present phase. @throws AssayError ASSAY_NOT_FOUND */
+  readonly compare: (request: {readonly stream: Stream; readonly experiment: string; readonly windowMs: number; readonly to: EpochMs}) => Promise<ComparisonTable>;
   /** Address of this server in links of reports; '' when it has none. */
   readonly publicUrl: string;
   /** Signs addresses of charts; without it none can be fetched without a key. */

@@ -16,6 +16,7 @@ import {ProblemError, problemOf, sendProblem} from './problem.ts';
 import {type Answer, type Caller, parseInput, type Route} from './route.ts';
 import {accessRoutes} from './routes/access.ts';
 import {alertRoutes} from './routes/alerts.ts';
+import {comparisonRoutes} from './routes/comparison.ts';
 import {eventRoutes} from './routes/events.ts';
 import {experimentRoutes} from './routes/experiments.ts';
 import {liveRoutes} from './routes/live.ts';
@@ -113,6 +114,7 @@ function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {r
     ...servingRoutes(backend),
     ...experimentRoutes(backend),
     ...resultRoutes(backend),
+    ...comparisonRoutes(backend),
     ...reportRoutes(backend),
     ...liveRoutes(backend),
     ...alertRoutes(backend),

@@ -5,6 +5,8 @@ const CELLS_MIN = 64;
 /** Of one cell, behind each other. */
 export const FIGURES = {n: 0, sum: 1, m2: 2, min: 3, max: 4, denominatorSum: 5} as const;
 export const FIGURES_PER_CELL = 6;
+/** Of a cell with sampled outcomes: what they stand for beyond themselves, in millionths. */
+export type Extra = {weight: number; sum: number; denominatorSum: number};
 const {n: N, sum: SUM, m2: M2, min: MIN, max: MAX, denominatorSum: DENOMINATOR_SUM} = FIGURES;
 
 /**
@@ -19,6 +21,8 @@ export class Cells {
   #figures = new Float64Array(CELLS_MIN * FIGURES_PER_CELL);
   #changed = new Uint8Array(CELLS_MIN);
   readonly #histograms = new BucketTables();
+  /** Sampling is rare, so that hardly any cell has one. */
+  readonly #extras = new Map<number, Extra>();
   readonly #left: number[] = [];
   #used = 0;
 
@@ -37,6 +41,7 @@ export class Cells {
 
   close(cell: number): void {
     this.#histograms.close(cell);
+    this.#extras.delete(cell);
     this.#left.push(cell);
   }
 
@@ -56,6 +61,20 @@ export class Cells {
     this.#changed[cell] = 1;
   }
 
+  /** After `add` of a sampled outcome: `extraWeight` of the same value once more. */
+  addExtra(cell: number, extraWeight: number, {value, denominator}: {readonly value: number; readonly denominator: number}): void {
+    const extra = this.#extras.get(cell) ?? {weight: 0, sum: 0, denominatorSum: 0};
+    extra.weight += extraWeight;
+    extra.sum += extraWeight * value;
+    extra.denominatorSum += extraWeight * denominator;
+    this.#extras.set(cell, extra);
+  }
+
+  /** undefined where nothing was sampled. */
+  extraOf(cell: number): Readonly<Extra> | undefined {
+    return this.#extras.get(cell);
+  }
+
   /** Adds what a cell of another collection counted (Chan's formula). */
   merge(cell: number, others: Cells, other: number): void {
     const [mine, theirs] = [this.#figures, others.#figures];
@@ -72,6 +91,11 @@ export class Cells {
     const pairs = new Int32Array(others.bucketsOf(other) * 2);
     others.copyHistogram(pairs, 0, other);
     for (let pair = 0; pair < pairs.length; pair += 2) this.#histograms.add(cell, pairs[pair] as number, pairs[pair + 1] as number);
+    const extra = others.extraOf(other);
+    if (extra !== undefined) {
+      const {weight, sum, denominatorSum} = this.#extras.get(cell) ?? {weight: 0, sum: 0, denominatorSum: 0};
+      this.#extras.set(cell, {weight: weight + extra.weight, sum: sum + extra.sum, denominatorSum: denominatorSum + extra.denominatorSum});
+    }
     this.#changed[cell] = 1;
   }
 

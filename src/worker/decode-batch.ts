@@ -124,7 +124,7 @@ function takeSlowly({key, value}: LogRecord, taking: Taking, {codec, hasher, row
   rows.pushFact(taking, {kind, eventTs, idHash: hasher.id(event), outcome: kind === 'outcome' ? slicedOutcome(event) : NO_OUTCOME, unitFrom: 0, unitTo: 0});
 }
 
-const NO_OUTCOME = {variantHint: {}, measureNames: [], measureValues: [], status: 'ok'} as const;
+const NO_OUTCOME = {variantHint: {}, measureNames: [], measureValues: [], status: 'ok', sampleRate: 1} as const;
 
 type Problem = {readonly code: DeadLetterCode; readonly message: string};
 

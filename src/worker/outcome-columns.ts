@@ -7,7 +7,7 @@ const UNIT_UNKNOWN = 0;
 
 /** Of an outcome that is taken: what slices will ask for, and where in its record the unit lies (0 to 0: not known). */
 export type TakenOutcome = {
-  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status'>;
+  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status' | 'sampleRate'>;
   readonly unitFrom: number;
   readonly unitTo: number;
 };
@@ -37,6 +37,8 @@ export class OutcomeColumns {
   readonly #starts: number[] = [];
   readonly #unitFroms: number[] = [];
   readonly #unitTos: number[] = [];
+  /** By place, of sampled outcomes alone. */
+  readonly #sampleRates = new Map<number, number>();
   #values: Float64Array<ArrayBuffer>;
   #valuesLength = 0;
 
@@ -48,13 +50,14 @@ export class OutcomeColumns {
   /** Rows rise from call to call. */
   set(row: number, {outcome, unitFrom, unitTo}: TakenOutcome): void {
     if (row >= this.#places.length) this.#growRows(row);
-    const {variantHint, measureNames, measureValues, status} = outcome;
+    const {variantHint, measureNames, measureValues, status, sampleRate} = outcome;
     const start = this.#valuesLength;
     const end = start + measureNames.length;
     if (end > this.#values.length) this.#growValues(end);
     for (let index = 0; index < measureNames.length; index++) this.#values[start + index] = measureValues[index] as number;
     this.#valuesLength = end;
     this.#places[row] = this.#starts.length;
+    if (sampleRate !== 1) this.#sampleRates.set(this.#starts.length, sampleRate);
     this.#starts.push(start);
     this.#hints.push(variantHint);
     this.#names.push(measureNames);
@@ -75,6 +78,7 @@ export class OutcomeColumns {
       outcome.measureNames = this.#names[place] as readonly string[];
       outcome.valuesFrom = this.#starts[place] as number;
       outcome.status = this.#statuses[place] as OutcomeStatus;
+      outcome.sampleRate = this.#sampleRates.size === 0 ? 1 : (this.#sampleRates.get(place) ?? 1);
       outcome.unitFrom = this.#unitFroms[place] as number;
       outcome.unitTo = this.#unitTos[place] as number;
       take(outcome);
@@ -103,6 +107,7 @@ class WaitingOutcome implements SlicedOutcome {
   measureValues: ArrayLike<number> = [];
   valuesFrom = 0;
   status: OutcomeStatus = 'ok';
+  sampleRate = 1;
   unitFrom = UNIT_UNKNOWN;
   unitTo = UNIT_UNKNOWN;
 

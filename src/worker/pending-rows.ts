@@ -39,7 +39,7 @@ export type TakenEvent = {
   readonly eventTs: number;
   readonly idHash: bigint;
   /** Of an outcome, what slices need. */
-  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status'>;
+  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status' | 'sampleRate'>;
   /** Where the unit lies in the record, in ASCII; 0 to 0 when that is not known. */
   readonly unitFrom: number;
   readonly unitTo: number;

@@ -2,7 +2,7 @@ import type {FactRows} from '../core/facts.ts';
 import type {ProvisionalSlice} from '../core/slices.ts';
 import type {EpochMs} from '../core/units.ts';
 import {BucketSpan} from './bucket-tables.ts';
-import {type Cells, FIGURES, FIGURES_PER_CELL} from './cells.ts';
+import {type Cells, type Extra, FIGURES, FIGURES_PER_CELL} from './cells.ts';
 
 export type CellKey = {readonly metric: string; readonly dimension: string; readonly dimensionValue: string};
 export type ArmKey = {readonly experiment: string; readonly phase: number; readonly variant: string};
@@ -23,6 +23,8 @@ export class ChangedCells {
   }
 }
 
+const NO_EXTRA: Extra = {weight: 0, sum: 0, denominatorSum: 0};
+
 /**
  * Provisional slices as they were when this was made: a copy of the cells' columns,
  * out of which a row is made when it is its turn.
@@ -33,6 +35,8 @@ export class ProvisionalRows implements FactRows<ProvisionalSlice> {
   readonly #figures: Float64Array;
   readonly #pairs: Int32Array;
   readonly #ends: Uint32Array;
+  /** By row, where outcomes were sampled. */
+  readonly #extras = new Map<number, Extra>();
 
   constructor(at: SlicePosition, cells: Cells, changed: ChangedCells) {
     this.#at = at;
@@ -47,6 +51,8 @@ export class ProvisionalRows implements FactRows<ProvisionalSlice> {
     for (let row = 0; row < length; row++) {
       const cell = changed.cells[row] as number;
       cells.copyFigures(this.#figures, row * FIGURES_PER_CELL, cell);
+      const extra = cells.extraOf(cell);
+      if (extra !== undefined) this.#extras.set(row, {...extra});
       end = cells.copyHistogram(this.#pairs, end, cell);
       this.#ends[row] = end;
     }
@@ -65,10 +71,12 @@ export class ProvisionalRows implements FactRows<ProvisionalSlice> {
       const sliceStart = this.#changed.starts[row] as EpochMs;
       const figureOf = (figure: number): number => figures[row * FIGURES_PER_CELL + figure] as number;
       const histogram = new BucketSpan(this.#pairs, row === 0 ? 0 : (this.#ends[row - 1] as number), this.#ends[row] as number);
+      const extra = this.#extras.get(row) ?? NO_EXTRA;
       yield {
         logEpoch, partition, lastOffset, experiment, phase, variant, metric, dimension, dimensionValue, sliceStart,
         n: figureOf(FIGURES.n), sum: figureOf(FIGURES.sum), m2: figureOf(FIGURES.m2), min: figureOf(FIGURES.min), max: figureOf(FIGURES.max),
         denominatorSum: figureOf(FIGURES.denominatorSum), histogram,
+        extraWeight: extra.weight, extraSum: extra.sum, extraDenominatorSum: extra.denominatorSum,
       };
     }
   }

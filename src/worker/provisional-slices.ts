@@ -1,5 +1,6 @@
 import type {ExperimentDefinition, Metric} from '../core/experiment.ts';
 import type {FactRows} from '../core/facts.ts';
+import {WEIGHT_ONE, weightOf} from '../core/sampling.ts';
 import type {ProvisionalSlice} from '../core/slices.ts';
 import type {DurationMs, EpochMs} from '../core/units.ts';
 import {type Attribution, isWithinAttribution} from './attribution.ts';
@@ -11,6 +12,7 @@ import type {SlicedOutcome} from './sliced-outcome.ts';
 /** How many keys a worker holds over all its partitions; shared by their `ProvisionalSlices`. */
 export type KeyBudget = {readonly keysMax: number; keys: number};
 
+type Contribution = {readonly value: number; readonly denominator: number; readonly extraWeight: number};
 type KeyedCell = {readonly cell: number; readonly key: CellKey};
 
 /** One arm (experiment × phase × variant) in one slice. */
@@ -69,6 +71,7 @@ export class ProvisionalSlices {
     if (arm.definition !== definition) redefine(arm, definition);
     const plan = planOf(attribution, outcome.measureNames);
     const {cells} = arm;
+    const extraWeight = outcome.sampleRate === 1 ? 0 : weightOf(outcome.sampleRate) - WEIGHT_ONE;
     slice.isChanged = true;
     arm.isChanged = true;
     let refused = 0;
@@ -79,8 +82,11 @@ export class ProvisionalSlices {
       const denominator = plan.denominator(index, outcome);
       if (cells[index] === NONE) cells[index] = this.#openCell(slice);
       if (cells[index] === NONE) refused++;
-      else this.#cells.add(cells[index] as number, value, denominator);
-      if (metric.dimensions.length > 0) refused += this.#addParts(slice, arm, {metric, value, denominator, outcome});
+      else {
+        this.#cells.add(cells[index] as number, value, denominator);
+        if (extraWeight !== 0) this.#cells.addExtra(cells[index] as number, extraWeight, {value, denominator});
+      }
+      if (metric.dimensions.length > 0) refused += this.#addParts(slice, arm, {metric, value, denominator, extraWeight, outcome});
     }
     return refused;
   }
@@ -89,7 +95,7 @@ export class ProvisionalSlices {
   #addParts(
     slice: OpenSlice,
     arm: Arm,
-    {metric, value, denominator, outcome}: {readonly metric: Metric; readonly value: number; readonly denominator: number; readonly outcome: SlicedOutcome},
+    {metric, value, denominator, extraWeight, outcome}: Contribution & {readonly metric: Metric; readonly outcome: SlicedOutcome},
   ): number {
     let refused = 0;
     const {attributes} = outcome;
@@ -98,7 +104,10 @@ export class ProvisionalSlices {
       if (dimensionValue === undefined) continue;
       const cell = this.#otherCell(slice, arm, {metric: metric.key, dimension, dimensionValue});
       if (cell === NONE) refused++;
-      else this.#cells.add(cell, value, denominator);
+      else {
+        this.#cells.add(cell, value, denominator);
+        if (extraWeight !== 0) this.#cells.addExtra(cell, extraWeight, {value, denominator});
+      }
     }
     return refused;
   }

@@ -11,17 +11,18 @@ export type SlicedOutcome = {
   readonly measureValues: ArrayLike<number>;
   readonly valuesFrom: number;
   readonly status: OutcomeStatus;
+  readonly sampleRate: number;
   readonly attributes: Readonly<Record<string, string>>;
 };
 
-type WholeOutcome = Pick<Outcome, 'unitId' | 'eventTs' | 'variantHint' | 'measures' | 'status' | 'attributes'>;
+type WholeOutcome = Pick<Outcome, 'unitId' | 'eventTs' | 'variantHint' | 'measures' | 'status' | 'sampleRate' | 'attributes'>;
 
 const LISTS_MAX = 1_024;
 const lists = new Map<string, readonly string[]>();
 
-export function slicedOutcome({unitId, eventTs, variantHint, measures, status, attributes}: WholeOutcome): SlicedOutcome {
+export function slicedOutcome({unitId, eventTs, variantHint, measures, status, sampleRate, attributes}: WholeOutcome): SlicedOutcome {
   const measureNames = listOf(Object.keys(measures));
-  return {unitId, eventTs, variantHint, measureNames, measureValues: Object.values(measures), valuesFrom: 0, status, attributes};
+  return {unitId, eventTs, variantHint, measureNames, measureValues: Object.values(measures), valuesFrom: 0, status, sampleRate, attributes};
 }
 
 /** The one list with these names. */

@@ -179,7 +179,7 @@ export function describeWarehouseStorageContract(open: () => Promise<StorageUnde
     test('provisional slices are accepted again and again', async () => {
       const slice = {
         experiment: 'answer-model', phase: 1, variant: 'v1', metric: 'm', dimension: '', dimensionValue: '', sliceStart: epochMs(START), partition: 0, logEpoch: 1,
-        lastOffset: 1n, n: 2, sum: 1, m2: 0.5, min: 0, max: 1, denominatorSum: 0, histogram: new Map([[-3, 1], [1047, 1]]),
+        lastOffset: 1n, n: 2, sum: 1, m2: 0.5, min: 0, max: 1, denominatorSum: 0, extraWeight: 0, extraSum: 0, extraDenominatorSum: 0, histogram: new Map([[-3, 1], [1047, 1]]),
       };
       const stream = newStream();
       await storage.insertProvisional(stream, [slice]);

@@ -40,7 +40,20 @@ export async function openDashboard(access?: Access): Promise<DashboardServer> {
       }),
       backtest: ({rule, days}) => Promise.resolve({
         rule, from: new Date(Date.parse('2026-11-21T08:00:00.000Z') - days * 86_400_000).toISOString(), to: '2026-11-21T08:00:00.000Z',
-        episodes: [1, 2, 3].map(day => ({rule, experiment: 'experiment-000', variant: HOSTILE_NAME, window_start: null, fired_at: `2026-11-1${day}T08:00:00.000Z`, resolved_at: null, value: 120, threshold: 100, reason: HOSTILE})),
+        episodes: [1, 2, 3].map(day => ({rule, experiment: 'experiment-000', variant: HOSTILE_NAME, window_start: null, fired_at: `2026-11-1${day}T08:00:00.000Z`, resolved_at: null, value: 120, threshold: 100, n: 500, reason: HOSTILE, action: 'roll_back' as const,
+          prevented: {outcomes: 12_034, metrics: [{metric: HOSTILE_NAME, n: 12_034, value: 0.41, control: 0.01, excess: 4_813.6}]},
+        })),
+      }),
+      compare: ({experiment, windowMs, to}) => Promise.resolve({
+        experiment, phase: 1, config_version: 2, control: 'v1', window_start: new Date(to - windowMs).toISOString(), window_end: new Date(to).toISOString(),
+        comparisons: [
+          {metric: HOSTILE_NAME, variant: HOSTILE_NAME, aggregate: 'share', direction: 'lower', n_control: 12_000, n_variant: 11_000, control: 0.01, value: 0.05, difference: 0.04, relative: 4, standard_error: 0.001, tolerated: 0.0005, state: 'worse', reason: HOSTILE},
+          {metric: 'latency_p95', variant: HOSTILE_NAME, aggregate: 'p95', direction: 'lower', n_control: 12_000, n_variant: 20, control: 812, value: null, difference: null, relative: null, standard_error: null, tolerated: null, state: 'inconclusive', reason: HOSTILE},
+        ],
+        health: [
+          {variant: 'v1', score: 0.97, grade: 'healthy', best_case: 0.98, components: {[HOSTILE_NAME]: 0.97}, n: 12_000, reason: HOSTILE},
+          {variant: HOSTILE_NAME, score: 0.42, grade: 'critical', best_case: 0.5, components: {[HOSTILE_NAME]: 0.42}, n: 11_000, reason: HOSTILE},
+        ],
       }),
       redeliver: id => {
         redelivered.push(id);
@@ -84,7 +97,7 @@ const windows = () =>
   Array.from({length: 40}, (_, index) => index).flatMap(index =>
     ['v1', HOSTILE_NAME].map((variant, place) => ({
       stream: STREAM.name, experiment: 'experiment-000', phase: 1, variant, metric: HOSTILE_NAME, window_start: epochMs(T0 + index * 10_000), window_end: epochMs(T0 + index * 10_000 + 60_000),
-      n: 100 + index, sum: 80, mean: 0.8 + place / 20 + Math.sin(index / 4) / 50, sd: 0.1, min: 0, max: 1, p50: 0.8, p95: 0.95, p99: 0.99, status: index > 36 ? ('provisional' as const) : ('closed' as const), revision: 0,
+      n: 100 + index, estimated_n: 100 + index, sum: 80, mean: 0.8 + place / 20 + Math.sin(index / 4) / 50, sd: 0.1, min: 0, max: 1, p50: 0.8, p95: 0.95, p99: 0.99, status: index > 36 ? ('provisional' as const) : ('closed' as const), revision: 0,
     })),
   );
 

@@ -106,6 +106,7 @@ inBrowser('the dashboard in Chromium', () => {
     await page.getByRole('button', {name: 'Try on the last week: experiment-000 latency_p95'}).click();
     await page.getByText('would have fired 3 times').waitFor();
     expect(await page.locator('tbody tr').first().locator('li').count()).toBe(3);
+    expect(await page.locator('tbody tr').first().locator('li').first().innerText()).toContain('12,034 outcomes prevented');
     expect(await axe()).toEqual([]);
     await page.screenshot({path: join(SHOTS, '_guards-backtest.png')});
     await show('/pipeline');
@@ -151,6 +152,31 @@ inBrowser('the dashboard in Chromium', () => {
     expect(await page.locator('pre:visible').first().innerText()).toContain('SELECT');
     await page.locator('section[aria-labelledby=trend] summary').click();
     expect(await page.locator('section[aria-labelledby=trend] details table').first().locator('tbody tr').count()).toBe(50);
+    expect(complaints).toEqual([]);
+  });
+
+  test('beside control: what is worse is said in words, the window is chosen by keyboard, and all of it in Chinese', async () => {
+    await show('/experiments/experiment-000');
+    const part = page.getByRole('region', {name: 'Beside control'});
+    const table = part.getByRole('table', {name: /Each metric of each treatment/});
+    await table.waitFor();
+    expect(await table.locator('tbody tr').first().innerText()).toMatch(/worse[\s\S]*1 %[\s\S]*5 %[\s\S]*\+4 pp[\s\S]*\+400 %[\s\S]*\+0\.05 pp[\s\S]*12,000 \/ 11,000/);
+    expect(await table.locator('tbody tr').nth(1).innerText()).toMatch(/too few[\s\S]*–/);
+    expect(await part.getByRole('table', {name: /Health score/}).locator('tbody tr').nth(1).innerText()).toMatch(/0\.42[\s\S]*critical/);
+    const asked = page.waitForRequest(/v1\/comparison/);
+    await part.getByRole('combobox', {name: 'Window'}).focus();
+    await page.keyboard.press('ArrowUp');
+    expect((await asked).url()).toMatch(/window_s=300(&|$)/);
+    await expect.poll(() => part.locator('time').count()).toBe(2);
+    expect(await axe()).toEqual([]);
+    await part.screenshot({path: join(SHOTS, '_comparison-en.png')});
+    await page.getByLabel('Language').selectOption('zh');
+    const chinese = page.getByRole('region', {name: '与对照组并列'});
+    await chinese.getByText('变差', {exact: true}).waitFor();
+    expect(await chinese.getByRole('table', {name: /健康分/}).innerText()).toContain('严重');
+    expect(await axe()).toEqual([]);
+    await chinese.screenshot({path: join(SHOTS, '_comparison-zh.png')});
+    await page.evaluate('localStorage.clear()');
     expect(complaints).toEqual([]);
   });
 

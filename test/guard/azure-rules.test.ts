@@ -32,7 +32,7 @@ function windowsOf(data: Readonly<Record<string, Request[]>>): ReadStore['window
         if (inside.length === 0) continue;
         const sum = inside.reduce((total, {tokens}) => total + tokens, 0);
         rows.push({
-          stream, experiment, phase: 1, variant, metric: 'generated_tokens', window_start: epochMs(end - sizeMs), window_end: epochMs(end), n: inside.length, sum, mean: sum / inside.length,
+          stream, experiment, phase: 1, variant, metric: 'generated_tokens', window_start: epochMs(end - sizeMs), window_end: epochMs(end), n: inside.length, estimated_n: inside.length, sum, mean: sum / inside.length,
           sd: null, min: 0, max: 0, p50: 0, p95: 0, p99: 0, status: 'closed', revision: 0,
         });
       }

@@ -3,7 +3,8 @@ import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import type {Guard} from '../../src/core/experiment.ts';
 import {epochMs} from '../../src/core/units.ts';
 import {seededRng} from '../../src/core/rng.ts';
-import {driftFinding} from '../../src/guard/drift.ts';
+import {backtestGuard} from '../../src/guard/backtest-guard.ts';
+import {driftFinding, driftFindings} from '../../src/guard/drift.ts';
 import {chdbSkipReason} from '../helpers/chdb-engine.ts';
 import {History, metric, T0, testStream, versionsOf, viewOf} from '../warehouse/closing-histories.ts';
 import {type ChdbWarehouse, openChdbWarehouse} from '../warehouse/closing-warehouse.ts';
@@ -56,6 +57,24 @@ describe.skipIf(skipReason !== null)(`drift guards over the engine, seed ${SEED}
     const wanted = distanceOf(valuesOf('v2', 9 * MINUTE, 10 * MINUTE), valuesOf('v2', 4 * MINUTE, 9 * MINUTE));
     expect(await ask({referenceMs: 5 * MINUTE})).toMatchObject({state: 'breach', n: 100, value: expect.closeTo(wanted, 12)});
     expect((await ask({referenceMs: 5 * MINUTE}, {variant: 'v1'})).value).toBeGreaterThan(0.8);
+  });
+
+  test.each([['against control', null], ['against its own time before', 5 * MINUTE]])('%s: many ends at once say what each says alone', async (_, referenceMs) => {
+    const guard: Guard = {kind: 'drift', metric: 'score', windowMs: MINUTE, above: 0.15, below: null, minN: 50, action: 'roll_back', referenceMs};
+    const ends = Array.from({length: 12}, (__, index) => epochMs(T0 + (index + 1) * MINUTE));
+    const together = await driftFindings(harness.warehouse, {view: VIEW, guard, index: 0, variant: 'v2'}, {stream: 'd', phase: 1, ends, secondsMax: 30});
+    const alone = await Promise.all(ends.map(end => driftFinding(harness.warehouse, {view: VIEW, guard, index: 0, variant: 'v2', at: end}, {stream: 'd', phase: 1})));
+    expect(together).toEqual(alone);
+    expect(new Set(together.map(({state}) => state))).toEqual(new Set(['ok', 'breach', 'inconclusive']));
+  });
+
+  test('a backtest over facts fires when both have moved apart', async () => {
+    const guard: Guard = {kind: 'drift', metric: 'score', windowMs: MINUTE, above: 0.15, below: null, minN: 50, action: 'roll_back', referenceMs: null};
+    const view = {...VIEW, definition: {...VIEW.definition, guards: [guard]}};
+    const [found, ...others] = await backtestGuard({warehouse: harness.warehouse, view, history: versionsOf(view) as never, index: 0, sliceMs: 10_000, from: epochMs(T0), to: at});
+    expect(others).toEqual([]);
+    expect(found).toMatchObject({rule: 'guard:x:score:0', variant: 'v2', threshold: 0.15});
+    expect(Date.parse(found?.fired_at ?? '')).toBeGreaterThan(T0 + 9 * MINUTE);
   });
 
   test('outcomes of another phase, and measures nobody sends, say nothing', async () => {

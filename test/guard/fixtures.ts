@@ -31,6 +31,7 @@ export function makeWindow(over: Partial<WindowRow> = {}): WindowRow {
     window_start: epochMs(940_000),
     window_end: epochMs(1_000_000),
     n: 100,
+    estimated_n: over.n ?? 100,
     sum: 10,
     mean: 0.1,
     sd: 0.3,

@@ -55,7 +55,7 @@ describe('against control', () => {
 
   const metric: Metric = fillMetric({key: 'm', aggregate: 'share', status: ['timeout'], role: 'guardrail', direction: 'lower'});
   const row = (mean: number, n: number, more: Partial<GuardWindow> = {}): GuardWindow => ({
-    stream: 's', experiment: 'e', phase: 1, variant: 'v', metric: 'm', window_start: epochMs(0), window_end: epochMs(1), n, sum: n * mean, mean, sd: null,
+    stream: 's', experiment: 'e', phase: 1, variant: 'v', metric: 'm', window_start: epochMs(0), window_end: epochMs(1), n, estimated_n: n, sum: n * mean, mean, sd: null,
     min: 0, max: 1, p50: mean, p95: mean, p99: mean, status: 'provisional', revision: 0, errors: {mean: Math.sqrt((mean * (1 - mean)) / n), p50: 1, p95: 1, p99: 1}, ...more,
   });
   const options = {metric, tolerate: {absolute: 0.0005}, minN: 100, sigmas: 4};

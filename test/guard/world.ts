@@ -6,7 +6,8 @@ import {durationMs, type EpochMs, epochMs} from '../../src/core/units.ts';
 import type {Verdict} from '../../src/core/verdict.ts';
 import {parseDefinitionText, requireDefinition} from '../../src/experiment/definition.ts';
 import {ExperimentRegistry} from '../../src/experiment/registry.ts';
-import {currentOf, type StoredVersion} from '../../src/experiment/state.ts';
+import {currentOf, historyOf, type StoredVersion, viewOf} from '../../src/experiment/state.ts';
+import type {GuardSpan} from '../../src/guard/backtest-guard.ts';
 import type {GuardActed} from '../../src/guard/guard-look.ts';
 import {runGuards} from '../../src/guard/run-guards.ts';
 import {MemoryEventLog} from '../../src/log/memory/memory-event-log.ts';
@@ -32,6 +33,8 @@ export type World = {
   readonly alerts: AlertRow[];
   /** What the engine says about distributions. */
   drift: (asked: unknown) => {n: number; earlier: number; distance: number | null};
+  /** What a backtest of the guards of another definition reads. */
+  past(yaml: string): Pick<GuardSpan, 'warehouse' | 'view' | 'history' | 'sliceMs'>;
   /** Slices younger than this are still on their way to the guards. */
   lagMs: number;
   share(variant: string): number;
@@ -61,6 +64,11 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
     history: () => acted,
     share: variant => units.filter(unitId => assignVariant({salt: current().definition.salt, unitId, slots: current().slots, variants: current().definition.variants}) === variant).length / units.length,
     change: async edit => void (await registry.publish({stream: STREAM, definition: edit(current().definition), author: 'someone', reason: 'r', validFrom: now})),
+    past: other => {
+      const view = viewOf(registry.snapshot(), {stream: STREAM, experiment: definition.experiment});
+      if (view === undefined) throw new Error('no view');
+      return {warehouse: {guardHistory: guardWindows, query}, view: {...view, definition: requireDefinition(parseDefinitionText(other))}, history: historyOf(registry.snapshot(), STREAM, definition.experiment), sliceMs: SLICE_MS};
+    },
     close: async () => {
       await registry.close();
       await log.close();
@@ -70,12 +78,14 @@ export async function openWorld({yaml, truth, seed, perSecond = 2_000}: {readonl
       for (const end = now + ms; now < end; ) {
         second();
         now = epochMs(now + LOOK_MS);
-        const ports = {warehouse: {guardWindows, latestVerdicts: () => Promise.resolve(world.verdicts), latestAlerts: () => Promise.resolve([...world.alerts].reverse()), insertAlerts: async (rows: readonly AlertRow[]) => void world.alerts.push(...rows), query: (_: string, {parameters}: {parameters?: object} = {}) => Promise.resolve([world.drift(parameters)])}, registry, logger: SILENT_LOGGER, metrics: NO_METRICS};
+        const ports = {warehouse: {guardWindows, latestVerdicts: () => Promise.resolve(world.verdicts), latestAlerts: () => Promise.resolve([...world.alerts].reverse()), insertAlerts: async (rows: readonly AlertRow[]) => void world.alerts.push(...rows), query}, registry, logger: SILENT_LOGGER, metrics: NO_METRICS};
         acted.push(...(await runGuards(ports, {stream: STREAM, sliceMs: SLICE_MS, now, isVirtual: true})));
       }
       return acted.slice(first);
     },
   };
+
+  const query = (_: string, {parameters}: {parameters?: {ends?: readonly number[]}} = {}) => Promise.resolve((parameters?.ends ?? []).map(at => ({at_ms: at, ...world.drift({...parameters, at})})));
 
   /** One second of requests: errors by a normal approximation of the binomial. */
   function second(): void {
@@ -117,7 +127,7 @@ type Cell = {readonly phase: number; readonly variant: string; readonly n: numbe
 
 function rowsOf({phase, variant, n, errors, latency}: Cell, {start, end}: {readonly start: number; readonly end: number}): GuardWindow[] {
   const row = (metric: string, mean: number): GuardWindow => ({
-    stream: STREAM, experiment: 'e', phase, variant, metric, window_start: epochMs(start), window_end: epochMs(end), n, sum: n * mean, mean,
+    stream: STREAM, experiment: 'e', phase, variant, metric, window_start: epochMs(start), window_end: epochMs(end), n, estimated_n: n, sum: n * mean, mean,
     sd: null, min: 0, max: mean, p50: mean, p95: mean, p99: mean, status: 'provisional', revision: 0,
     errors: {mean: Math.sqrt((mean * Math.max(0, 1 - mean)) / n), p50: mean / Math.sqrt(n), p95: mean / Math.sqrt(n), p99: mean / Math.sqrt(n)},
   });

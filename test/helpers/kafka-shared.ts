@@ -34,6 +34,8 @@ export type OwnKafka = {
   readonly stop: () => Promise<void>;
 };
 
+const START_TRIES_MAX = 20;
+
 /** A cluster for one test file alone, to be killed and restarted; only from Maven's jars. */
 export async function startOwnKafka(
   options: {readonly count?: 1 | 3; readonly sasl?: boolean; readonly tls?: boolean} = {},
@@ -41,10 +43,9 @@ export async function startOwnKafka(
   const missing = await missingTools();
   if (missing !== undefined) return refuseUnderCi(missing);
   const {count = 1, sasl = false, tls = false} = options;
-  const port = await freePort(19_700);
   const flags = [...(sasl ? ['--sasl'] : []), ...(tls ? ['--tls'] : [])];
   const broker = (...args: (string | number)[]) => run(SCRIPT, args.map(String), {timeout: 120_000});
-  await broker('start', count, port, ...flags);
+  const port = await startSomewhere(19_700, at => broker('start', count, at, ...flags));
   return {
     brokers: Array.from({length: count}, (_, i) => `127.0.0.1:${port + i}`),
     port,
@@ -97,8 +98,7 @@ export async function release(): Promise<void> {
 }
 
 async function startShared(): Promise<number> {
-  const port = await freePort(SHARED_PORT);
-  await run(SCRIPT, ['start', '1', String(port)], {timeout: 180_000});
+  const port = await startSomewhere(SHARED_PORT, at => run(SCRIPT, ['start', '1', String(at)], {timeout: 180_000}));
   writeFileSync(join(SHARED, 'port'), String(port));
   return port;
 }
@@ -168,9 +168,22 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Another process may take the port meanwhile, or have left its cluster there. */
+async function startSomewhere(from: number, start: (port: number) => Promise<unknown>): Promise<number> {
+  for (let port = from + (process.pid % 50) * 10, tries = 1; ; port += 10, tries++) {
+    port = await freePort(port);
+    try {
+      await start(port);
+      return port;
+    } catch (error) {
+      if (tries === START_TRIES_MAX || !/there is a cluster|is in use|Address already in use/.test(String((error as {stderr?: string}).stderr))) throw error;
+    }
+  }
+}
+
 /** A port whose neighbours for controllers and replication are free too. */
 async function freePort(from: number): Promise<number> {
-  for (let port = from + (process.pid % 50) * 10; ; port += 10) {
+  for (let port = from; ; port += 10) {
     const wanted = [
       port,
       port + 1,

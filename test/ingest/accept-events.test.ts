@@ -1,5 +1,5 @@
 import {describe, expect, test} from 'vitest';
-import {encodeExposure, encodeOutcome} from '../../src/avro/released.ts';
+import {decodeRecord, encodeExposure, encodeOutcome} from '../../src/avro/released.ts';
 import {AssayError} from '../../src/core/errors.ts';
 import type {Event} from '../../src/core/events.ts';
 import {seededRng} from '../../src/core/rng.ts';
@@ -11,6 +11,12 @@ import type {AppendedRecord, EventLog, NewRecord} from '../../src/log/event-log.
 const NOW = epochMs(Date.UTC(2026, 0, 5, 9));
 const OUTCOME = {type: 'outcome', unit_id: 'u1', measures: {latency_ms: 412}};
 const encode = (event: Event): Uint8Array => (event.kind === 'exposure' ? encodeExposure(event) : encodeOutcome(event));
+
+function tracesOf({value}: NewRecord): string {
+  const decoded = decodeRecord(value ?? new Uint8Array());
+  if (!decoded.ok || !('traceId' in decoded.event)) throw new Error('no event');
+  return decoded.event.traceId;
+}
 
 function openDoor(append: (records: readonly NewRecord[]) => Promise<AppendedRecord[]>, maxAgeMs: number | null = null) {
   const log = {append: (_topic: string, records: readonly NewRecord[]) => append(records)} as unknown as EventLog;
@@ -34,6 +40,39 @@ describe('the HTTP door', () => {
     expect(result.accepted).toBe(2);
     expect(result.errors.map(({index, field}) => [index, field])).toEqual([[1, 'unit_id'], [3, '']]);
     expect(records.map(({key}) => key)).toEqual(['u1', 'u2']);
+  });
+
+  const [TRACE, SPAN] = ['4bf92f3577b34da6a3ce929d0e0e4736', '00f067aa0ba902b7'];
+
+  test.each([
+    ['version 00', `00-${TRACE}-${SPAN}-01`, TRACE],
+    ['not sampled', `00-${TRACE}-${SPAN}-00`, TRACE],
+    ['a later version', `01-${TRACE}-${SPAN}-01`, TRACE],
+    ['a later version with more behind a dash', `cc-${TRACE}-${SPAN}-01-what-the-future-brings`, TRACE],
+    ['a later version with more behind no dash', `cc-${TRACE}-${SPAN}-01.what`, ''],
+    ['version 00 with more', `00-${TRACE}-${SPAN}-01-more`, ''],
+    ['version ff', `ff-${TRACE}-${SPAN}-01`, ''],
+    ['a trace of zeros', `00-${'0'.repeat(32)}-${SPAN}-01`, ''],
+    ['a parent of zeros', `00-${TRACE}-${'0'.repeat(16)}-01`, ''],
+    ['capitals', `00-${TRACE.toUpperCase()}-${SPAN}-01`, ''],
+    ['a short trace', `00-${TRACE.slice(1)}-${SPAN}-01`, ''],
+    ['no flags', `00-${TRACE}-${SPAN}`, ''],
+    ['two headers', `00-${TRACE}-${SPAN}-01, 00-${TRACE}-${SPAN}-01`, ''],
+    ['nothing', '', ''],
+  ])('the traceparent of the request, %s: its trace or none', async (_title, traceparent, wanted) => {
+    const {door, records} = recordingDoor();
+    const exposure = {type: 'exposure', unit_id: 'u1', experiment: 'e', variant: 'v'};
+    expect((await door.accept([OUTCOME, exposure, {...OUTCOME, trace_id: null}], {traceparent})).accepted).toBe(3);
+    expect(records.map(tracesOf)).toEqual([wanted, wanted, wanted]);
+  });
+
+  test('an event’s own trace wins, also when it says that it has none; one wrong event costs the others nothing', async () => {
+    const {door, records} = recordingDoor();
+    const own = 'a'.repeat(32);
+    const {accepted} = await door.accept([{...OUTCOME, trace_id: own}, {...OUTCOME, trace_id: ''}, {...OUTCOME, trace_id: 5}, OUTCOME], {traceparent: `00-${TRACE}-${SPAN}-01`});
+    expect([accepted, ...records.map(tracesOf)]).toEqual([3, own, '', TRACE]);
+    await door.accept([OUTCOME]);
+    expect(records.map(tracesOf).at(-1)).toBe('');
   });
 
   test.each([

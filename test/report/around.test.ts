@@ -18,7 +18,7 @@ const version = (number: number, phase: number, at: number, reason = 'more traff
   ({stream: 'live', experiment: 'answer-model', version: number, predecessor: number - 1, phase, author: 'ops', reason, validFrom: at} as ExperimentVersion);
 
 const row = (at: number, over: Partial<WindowRow> = {}): WindowRow => ({
-  stream: 'live', experiment: 'answer-model', phase: 1, variant: 'v1', metric: 'judge_score', window_start: minutes(at), window_end: minutes(at + 1), n: 10, sum: 5, mean: 0.5, sd: 0.1, min: 0, max: 1,
+  stream: 'live', experiment: 'answer-model', phase: 1, variant: 'v1', metric: 'judge_score', window_start: minutes(at), window_end: minutes(at + 1), n: 10, estimated_n: 10, sum: 5, mean: 0.5, sd: 0.1, min: 0, max: 1,
   p50: 0.4, p95: 0.9, p99: 0.95, status: 'closed', revision: 0, ...over,
 });
 

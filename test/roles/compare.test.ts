@@ -35,7 +35,7 @@ async function open(): Promise<TestPlatform> {
 async function slice({warehouse}: TestPlatform, start: EpochMs, {variant, metric, n, mean, sd}: {variant: string; metric: string; n: number; mean: number; sd: number}): Promise<void> {
   await warehouse.insertProvisional('live', [{
     experiment: 'models', phase: 1, variant, metric, dimension: '', dimensionValue: '', sliceStart: start, partition: 0, logEpoch: 1, lastOffset: 1n,
-    n, sum: n * mean, m2: sd * sd * (n - 1), min: 0, max: 2 * mean, denominatorSum: 0, histogram: new Map([[bucketOf(mean), n]]),
+    n, sum: n * mean, m2: sd * sd * (n - 1), min: 0, max: 2 * mean, denominatorSum: 0, extraWeight: 0, extraSum: 0, extraDenominatorSum: 0, histogram: new Map([[bucketOf(mean), n]]),
   }]);
 }
 const share = (n: number, mean: number) => ({metric: 'error_rate', n, mean, sd: Math.sqrt(mean * (1 - mean))});

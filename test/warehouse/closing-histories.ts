@@ -85,6 +85,7 @@ export type Sent =
   | ({readonly kind: 'exposure'} & EventOf<Exposure>)
   | ({readonly kind: 'outcome'} & EventOf<Outcome>)
   | {readonly kind: 'tick'; readonly at: number};
+type SentEvent = Exclude<Sent, {readonly kind: 'tick'}>;
 export type Appended = {readonly sent: Sent; readonly arrival: number; readonly partition?: number};
 
 /** The log as workers saw it: offsets rise by one per partition, arrival_ts never falls. */
@@ -144,7 +145,10 @@ function hashOf(text: string): bigint {
   return hash;
 }
 
-/** Duplicates, conflicts, late outcomes, exposures after outcomes, crossovers, phases, paired hints, several partitions. */
+/** An SDK that lowers its rate as time goes on, in every second history. */
+const RATES = [1, 0.5, 0.1, 1 / 3] as const;
+
+/** Duplicates, conflicts, late outcomes, exposures after outcomes, crossovers, phases, paired hints, several partitions; odd seeds are sampled. */
 export function randomHistory(stream: Stream, seed: number): History {
   const rng = seededRng(seed);
   const history = new History(stream);
@@ -152,7 +156,8 @@ export function randomHistory(stream: Stream, seed: number): History {
   for (let serial = 1; serial <= 220; serial++) {
     const unit = Math.floor(rng.next() * 24);
     const at = Math.floor(rng.next() * 120_000);
-    const sent = rng.next() < 0.35 ? randomExposure(rng, {unit, at, serial}) : randomOutcome(rng, {unit, at, serial});
+    const drawn = rng.next() < 0.35 ? randomExposure(rng, {unit, at, serial}) : randomOutcome(rng, {unit, at, serial});
+    const sent = seed % 2 === 0 ? drawn : {...drawn, sampleRate: RATES[Math.floor(at / 30_000)] ?? 1};
     const delay = rng.next() < 0.2 ? rng.next() * 60_000 : rng.next() * 4_000;
     appended.push({sent, arrival: at + Math.floor(delay), partition: unit % 3});
     if (rng.next() < 0.15) appended.push({sent, arrival: at + Math.floor(delay + rng.next() * 40_000), partition: unit % 3});
@@ -168,7 +173,7 @@ export function randomHistory(stream: Stream, seed: number): History {
 
 type Drawn = {readonly unit: number; readonly at: number; readonly serial: number};
 
-function randomExposure(rng: Rng, {unit, at, serial}: Drawn): Sent {
+function randomExposure(rng: Rng, {unit, at, serial}: Drawn): SentEvent {
   const usual = unit % 2 === 0 ? 'v1' : 'v2';
   return {
     kind: 'exposure', at: Math.floor(at / (rng.next() < 0.5 ? 1 : 3)), serial, unitId: `u${unit}`,
@@ -181,7 +186,7 @@ function randomExposure(rng: Rng, {unit, at, serial}: Drawn): Sent {
 
 const EDGES = [0, -0, 0.5e-9, 1.5e-9, 2.5e-9, -1.5e-9, 1, 1.02, -1.02, 9.9e14, -9.9e14, 123456789.125];
 
-function randomOutcome(rng: Rng, {unit, at, serial}: Drawn): Sent {
+function randomOutcome(rng: Rng, {unit, at, serial}: Drawn): SentEvent {
   const measures: Record<string, number> = {};
   if (rng.next() < 0.9) measures['score'] = rng.next() < 0.3 ? (EDGES[Math.floor(rng.next() * EDGES.length)] ?? 0) : rng.next() * 10 - 3;
   if (rng.next() < 0.7) measures['cost'] = rng.next();

@@ -31,7 +31,7 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     const late = {at: 45_000, n: 2, sum: 30, m2: 50, min: 10, max: 20};
     await harness.warehouse.insertProvisional('w', [0, 1].map(partition => ({
       experiment: 'x', phase: 1, variant: 'v1', metric: 'score', dimension: '', dimensionValue: '', sliceStart: epochMs(T0 + 40_000),
-      partition, logEpoch: 0, lastOffset: 9n, n: late.n, sum: late.sum, m2: late.m2, min: late.min, max: late.max, denominatorSum: 0,
+      partition, logEpoch: 0, lastOffset: 9n, n: late.n, sum: late.sum, m2: late.m2, min: late.min, max: late.max, denominatorSum: 0, extraWeight: 0, extraSum: 0, extraDenominatorSum: 0,
       histogram: new Map([[bucketOf(10), 1], [bucketOf(20), 1]]),
     })));
   });
@@ -84,6 +84,7 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     }
     expect(await harness.warehouse.guardWindows('w', [{...ask, phase: 2, ends}])).toEqual([]);
     expect(await harness.warehouse.guardWindows('w', [])).toEqual([]);
+    expect(await harness.warehouse.guardHistory('w', [{...ask, ends}])).toEqual(found);
   });
 
   test('a revision shows in the window and in its number', async () => {
@@ -93,6 +94,9 @@ describe.skipIf(skipReason !== null)('windows are the merge of their slices', ()
     expect([before?.revision, after?.revision]).toEqual([0, 1]);
     expect(after?.n).toBe((before?.n ?? 0) + 1);
     expect(after?.max).toBe(1_000);
+    const ask = {experiment: 'x', phase: 1, sizeMs: 20_000, metrics: ['score'], ends: [after?.window_end ?? epochMs(0)]};
+    const seen = async (how: 'guardWindows' | 'guardHistory') => (await harness.warehouse[how]('w', [ask])).map(({n}) => n);
+    expect([await seen('guardWindows'), await seen('guardHistory')]).toEqual([[before?.n], [after?.n]]);
   });
 
   test('dimension rows are apart, and add up where every outcome has the attribute', async () => {

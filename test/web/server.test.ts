@@ -1,14 +1,17 @@
 import {connect} from 'node:net';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {AssayError} from '../../src/core/errors.ts';
+import {parseDefinitionText, requireDefinition} from '../../src/experiment/definition.ts';
 import {BusyError, type EventDoor} from '../../src/ingest/accept-events.ts';
 import {type Answer, call as callAt, emptyWarehouse, openTestServer, type TestServer} from './test-server.ts';
 
 type Door = Pick<EventDoor, 'accept'>;
 
 let seen: unknown[] = [];
-let accept: Door['accept'] = values => {
+let traced: unknown[] = [];
+let accept: Door['accept'] = (values, given) => {
   seen.push(...values);
+  traced.push(given);
   return Promise.resolve({accepted: values.length, errors: []});
 };
 let unready: readonly string[] = [];
@@ -17,7 +20,7 @@ let query: () => Promise<Record<string, unknown>[]> = () => Promise.resolve([]);
 let server: TestServer;
 beforeAll(async () => {
   server = await openTestServer({
-    door: {accept: values => accept(values)},
+    door: {accept: (...given) => accept(...given)},
     warehouse: emptyWarehouse({query: () => query()}),
     unready: () => Promise.resolve(unready),
   });
@@ -51,6 +54,28 @@ test('one backtest at a time, and the flag is let go after a failure', async () 
   await own.close();
 });
 
+test('a comparison is of one window: its size fits the slices, its end is the newest data unless named', async () => {
+  const asked: unknown[] = [];
+  let newest = 0;
+  const own = await openTestServer({
+    warehouse: emptyWarehouse({query: () => Promise.resolve([{newest_ms: newest}])}),
+    compare: async ({stream, experiment, windowMs, to}) => {
+      asked.push([stream.name, experiment, windowMs, to]);
+      return {experiment, phase: 1, config_version: 1, control: 'v1', window_start: 'a', window_end: 'b', comparisons: [], health: []};
+    },
+  });
+  await own.registry.publish({stream: 'live', definition: requireDefinition(parseDefinitionText('experiment: e\nvariants: {v1: 1, v2: 1}\ncontrol: v1\nmetrics: [{key: m, measure: m}]\n')), author: 'a', reason: 'r'});
+  const ask = (more: string): Promise<Answer> => callAt(own.url, `/v1/comparison?${more}`);
+  expect((await ask('experiment=e')).body).toEqual({comparison: null});
+  newest = 1_790_000_000_000;
+  expect((await ask('experiment=e')).body).toMatchObject({comparison: {experiment: 'e', control: 'v1'}});
+  expect((await ask('experiment=e&window_s=60&to=2026-11-21T08:00:00Z')).status).toBe(200);
+  expect(asked).toEqual([['live', 'e', 3_600_000, newest + 10_000], ['live', 'e', 60_000, Date.parse('2026-11-21T08:00:00Z')]]);
+  expectProblem(await ask('experiment=nope'), 404, /nope/);
+  expectProblem(await ask('experiment=e&window_s=15'), 400, /window_s must be a multiple of the base slice, which is 10 s/);
+  for (const wrong of ['', 'experiment=e&window_s=0', 'experiment=e&to=soon']) expect((await ask(wrong)).status).toBe(400);
+  await own.close();
+});
 
 const call = (path: string, init: RequestInit = {}): Promise<Answer> => callAt(server.url, path, init);
 
@@ -71,6 +96,13 @@ function expectProblem(answer: Answer, status: number, detail: RegExp): void {
 }
 
 describe('POST /v1/events', () => {
+  test('the door gets the traceparent of the request, and none of a request without', async () => {
+    traced = [];
+    const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+    for (const headers of [{traceparent}, {}]) expect((await post('[{}]', 'application/json', headers)).status).toBe(202);
+    expect(traced).toEqual([{traceparent}, {}]);
+  });
+
   test('takes an array, one object, NDJSON and what a beacon sends as text', async () => {
     expect(await eventsOf('[{"a": 1}, {"a": 2}]', 'application/json')).toEqual([{a: 1}, {a: 2}]);
     expect(await eventsOf('{"a": 1}', 'application/json; charset=utf-8')).toEqual([{a: 1}]);

@@ -69,6 +69,7 @@ export async function openTestServer(changes: Partial<ServerOptions> = {}, acces
         named === undefined || named === STREAM.name ? Promise.resolve(STREAM) : Promise.reject(new AssayError('ASSAY_NOT_FOUND', `there is no stream ${named}; the streams are live`)),
       pipeline: ({name}) => Promise.resolve({stream: name, partitions: [], lag_records: 0, progress: null, closed_through: null, revised_cut: null, paused_seconds: 0, audit: null, versions: {}}),
       backtest: ({rule}) => Promise.reject(new AssayError('ASSAY_NOT_FOUND', `no guard ${rule}`)),
+      compare: ({experiment}) => Promise.reject(new AssayError('ASSAY_NOT_FOUND', `no windows of ${experiment}`)),
       redeliver: id => Promise.reject(new AssayError('ASSAY_NOT_FOUND', `no delivery ${id}`)),
       ...changes,
     });

@@ -110,6 +110,35 @@ describe('provisional slices', () => {
     expect([...second].find(({metric}) => metric === 'score')).toMatchObject({n: 2, sum: 4, m2: 2});
   });
 
+  test('sampled outcomes carry what they stand for beyond themselves; a cell of before leaves nothing to the next', () => {
+    const slices = new ProvisionalSlices(durationMs(1_000), {keysMax: 100, keys: 0});
+    const add = (at: number, score: number, sampleRate: number): void => {
+      const event = outcome('u', epochMs(T0 + at), {measures: {score}, sampleRate});
+      slices.add(slicedOutcome(event), attribute(event, [exposed()], VIEWS).attributions);
+    };
+    const scoreOf = (): ProvisionalSlice | undefined => [...slices.changed(AT)].find(({metric}) => metric === 'score');
+    add(0, 2, 1);
+    expect(scoreOf()).toMatchObject({n: 1, extraWeight: 0, extraSum: 0, extraDenominatorSum: 0});
+    add(0, 3, 0.1);
+    add(0, 5, 1 / 3);
+    expect(scoreOf()).toMatchObject({n: 3, sum: 10, extraWeight: 11e6, extraSum: 3 * 9e6 + 5 * 2e6, extraDenominatorSum: 0});
+    slices.dropEndingBefore(epochMs(T0 + 1_001));
+    add(2_000, 7, 1);
+    expect(scoreOf()).toMatchObject({n: 1, sum: 7, extraWeight: 0, extraSum: 0});
+  });
+
+  test('cells of sampled outcomes merge with those of others', () => {
+    const [cells, others] = [new Cells(), new Cells()];
+    const [mine, theirs] = [cells.open(), others.open()];
+    cells.add(mine, 1, 0);
+    others.add(theirs, 4, 2);
+    others.addExtra(theirs, 9e6, {value: 4, denominator: 2});
+    cells.merge(mine, others, theirs);
+    others.addExtra(theirs, 1e6, {value: 4, denominator: 2});
+    cells.merge(mine, new Cells(), new Cells().open());
+    expect(rowOf(cells, mine)).toMatchObject({n: 2, extraWeight: 9e6, extraSum: 36e6, extraDenominatorSum: 18e6});
+  });
+
   test('beyond the cap keys are turned away whole: a slice that refused once takes no new key', () => {
     const budget = {keysMax: 2, keys: 0};
     const slices = new ProvisionalSlices(durationMs(1_000), budget);

@@ -1,7 +1,8 @@
 import {AssayError} from '../../core/errors.ts';
 import {epochMs, type EpochMs} from '../../core/units.ts';
 import {parseDuration} from '../../experiment/duration.ts';
-import {compareExperiment, type ComparisonTable} from '../../roles/compare.ts';
+import type {ComparisonTable} from '../../guard/comparison-table.ts';
+import {compareExperiment} from '../../roles/compare.ts';
 import {defaultStream} from '../../roles/streams.ts';
 import {type Command, EXIT, textOption} from '../command.ts';
 import {formatTable} from '../table.ts';

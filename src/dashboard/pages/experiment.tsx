@@ -5,6 +5,7 @@ import {useData, useLive, useShell} from '../context.ts';
 import {Badge, type Column, DECISION_TONE, DecisionBadge, Instant, Name, PageHead, State, Table, type Tone} from '../parts/basics.tsx';
 import {type Change, ChangeDialog, CHANGES} from '../parts/change-dialog.tsx';
 import {Weights} from './list.tsx';
+import {ComparisonPart} from '../parts/comparison.tsx';
 import {MetricsPart} from '../parts/metrics.tsx';
 import {TrendPart} from '../parts/trend.tsx';
 import {WindowsPart, type WindowsEvent} from '../parts/windows.tsx';
@@ -57,6 +58,7 @@ export function ExperimentPage({experiment}: {readonly experiment: string}) {
         <State of={report}>
           {report.data === null ? <p class="card empty">{words.noVerdict}</p> : report.data !== undefined && <Results report={report.data} />}
         </State>
+        <ComparisonPart experiment={experiment} sliceS={sliceS} />
         <WindowsPart {...{windows: windows.windows, metrics: current?.definition.metrics ?? [], size, sliceS, isLive}} onSize={setSize} control={current?.definition.control ?? ''} />
         {report.data !== null && report.data !== undefined && <TrendPart report={report.data} versions={versions.data?.versions ?? []} />}
         <History versions={versions.data?.versions ?? []} />

@@ -90,8 +90,8 @@ function sliceErrors(stored: readonly ClosedSlice[], answer: OracleAnswer): stri
       errors.push(`slice ${key} has n = ${row.n}, must not exist`);
       continue;
     }
-    const sums = `${row.n} ${row.sumQ} ${row.sumSquaresQ} ${row.denominatorSumQ} ${row.min} ${row.max}`;
-    const wanted = `${right.n} ${right.sum} ${right.squares} ${right.denominator} ${right.min} ${right.max}`;
+    const sums = `${row.n} ${row.sumQ} ${row.sumSquaresQ} ${row.denominatorSumQ} ${row.extraWeight} ${row.extraSumQ} ${row.extraDenominatorSumQ} ${row.min} ${row.max}`;
+    const wanted = `${right.n} ${right.sum} ${right.squares} ${right.denominator} ${right.extra.join(' ')} ${right.min} ${right.max}`;
     if (sums !== wanted) errors.push(`slice ${key} says ${sums}, must say ${wanted}`);
     const counted = [...row.histogram.values()].reduce((sum, n) => sum + n, 0);
     if (counted !== row.n) errors.push(`slice ${key} (mean ${unquantise(row.sumQ, row.scale) / row.n}) has ${counted} in its histogram`);

@@ -27,7 +27,8 @@ export type OracleAnswer = {
   readonly late: number;
 };
 
-export type OracleSlice = {n: number; sum: bigint; squares: bigint; denominator: bigint; min: number; max: number};
+/** `extra` is Σ(w − 10⁶), Σ(w − 10⁶)·value and Σ(w − 10⁶)·denominator of sampled outcomes. */
+export type OracleSlice = {n: number; sum: bigint; squares: bigint; denominator: bigint; extra: readonly [bigint, bigint, bigint]; min: number; max: number};
 
 export type OracleRequest = {
   readonly history: readonly HistoryEntry[];
@@ -144,12 +145,15 @@ function add(slices: Map<string, OracleSlice>, key: string, {event, metric}: {ev
   if (found === undefined) return;
   const [value, denominator] = found;
   const q = scaled(value, metric.scale);
-  const slice = slices.get(key) ?? {n: 0, sum: 0n, squares: 0n, denominator: 0n, min: value, max: value};
+  const d = scaled(denominator, metric.scale);
+  const beyond = BigInt(Math.round(1e6 / event.sampleRate)) - 1_000_000n;
+  const slice = slices.get(key) ?? {n: 0, sum: 0n, squares: 0n, denominator: 0n, extra: [0n, 0n, 0n], min: value, max: value};
   slices.set(key, {
     n: slice.n + 1,
     sum: slice.sum + q,
     squares: slice.squares + q * q,
-    denominator: slice.denominator + scaled(denominator, metric.scale),
+    denominator: slice.denominator + d,
+    extra: [slice.extra[0] + beyond, slice.extra[1] + beyond * q, slice.extra[2] + beyond * d],
     min: Math.min(slice.min, value),
     max: Math.max(slice.max, value),
   });

@@ -10,6 +10,8 @@ export type Action =
   | {readonly gapMs: number; readonly kind: 'unreadable'; readonly records: number};
 
 const STATUSES: readonly OutcomeStatus[] = ['ok', 'ok', 'ok', 'client_error', 'server_error', 'timeout'];
+/** An overloaded SDK sends fewer units; a third does not divide a million. */
+const RATES = [1, 1, 1, 0.5, 0.1, 1 / 3] as const;
 const REASONS = ['assigned', 'assigned', 'assigned', 'assigned', 'assigned', 'override', 'fallback'] as const;
 
 /**
@@ -74,7 +76,7 @@ export class Producer {
     const hint: Record<string, string> = this.#rng.next() < 0.5 ? {paired: this.#rng.next() < 0.5 ? 'c' : 't'} : {};
     const attributes: Record<string, string> = this.#rng.next() < 0.5 ? {region: this.#rng.next() < 0.5 ? 'eu' : 'us'} : {};
     const status = STATUSES[this.#below(STATUSES.length)] ?? 'ok';
-    return {...base, kind: 'outcome', variantHint: hint, measures, status, attributes};
+    return {...base, kind: 'outcome', variantHint: hint, measures, status, attributes, sampleRate: RATES[this.#below(RATES.length)] ?? 1};
   }
 
   /** Same identity, another payload, perhaps at another time. */

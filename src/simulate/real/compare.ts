@@ -72,8 +72,8 @@ async function compareSlices(ground: Ground, {stream, answer, views, note}: Task
       const right = left.get(key);
       left.delete(key);
       const counted = [...row.histogram.values()].reduce((sum, n) => sum + n, 0);
-      const stored = `${row.n} ${row.sumQ} ${row.sumSquaresQ} ${row.denominatorSumQ} ${row.min} ${row.max} ${counted}`;
-      const wanted = right === undefined ? 'nothing' : `${right.n} ${right.sum} ${right.squares} ${right.denominator} ${right.min} ${right.max} ${right.n}`;
+      const stored = `${row.n} ${row.sumQ} ${row.sumSquaresQ} ${row.denominatorSumQ} ${row.extraWeight} ${row.extraSumQ} ${row.extraDenominatorSumQ} ${row.min} ${row.max} ${counted}`;
+      const wanted = right === undefined ? 'nothing' : `${right.n} ${right.sum} ${right.squares} ${right.denominator} ${right.extraWeight} ${right.extraSum} ${right.extraDenominator} ${right.min} ${right.max} ${right.n}`;
       if (stored === wanted) exact++;
       else note(`slice ${key} says ${stored}, must say ${wanted}`);
     }
@@ -93,7 +93,7 @@ async function compareWindows(ground: Ground, {stream, answer, views, note}: Tas
       const key = `${experiment}/${row.window_start}/${row.phase}/${row.variant}/${row.metric}`;
       const right = left.get(key);
       left.delete(key);
-      const isExact = right !== undefined && right.n === Number(row.n) && isNear(right.sum, row.sum) && right.min === row.min && right.max === row.max;
+      const isExact = right !== undefined && right.n === Number(row.n) && isNear(right.estimated, row.estimated_n) && isNear(right.sum, row.sum) && right.min === row.min && right.max === row.max;
       if (isExact) exact++;
       else note(`window ${key} says n ${row.n} sum ${row.sum} (${row.status}), must say ${right === undefined ? 'nothing' : `n ${right.n} sum ${right.sum}`}`);
     }

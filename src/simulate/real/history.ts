@@ -19,6 +19,9 @@ export const PAIRED = 'prompts';
 
 const STATUSES: readonly OutcomeStatus[] = ['ok', 'ok', 'ok', 'ok', 'client_error', 'server_error', 'timeout'];
 
+/** An overloaded SDK sends fewer units. */
+const RATES = [1, 1, 1, 0.5, 0.1] as const;
+
 /** Builds histories: every record in the order it is sent, with what it is. */
 export class HistoryMaker {
   readonly rng: Rng;
@@ -47,7 +50,7 @@ export class HistoryMaker {
     return {
       kind: 'outcome', eventId: makeEventId(eventTs, this.rng.bytes(10)), itemId: null, variantHint: {},
       measures: {score: (this.below(200_001) - 100_000) / 1_000, cost: this.below(1_000_000) / 1_000_000},
-      status: STATUSES[this.below(STATUSES.length)] ?? 'ok', sampleRate: 1, traceId: '',
+      status: STATUSES[this.below(STATUSES.length)] ?? 'ok', sampleRate: RATES[this.below(RATES.length)] ?? 1, traceId: '',
       attributes: this.rng.next() < 0.5 ? {region: this.rng.next() < 0.5 ? 'eu' : 'us'} : {}, ...given, eventTs,
     };
   }

@@ -17,7 +17,7 @@ import type {Ground, RealPorts, Surgery} from './ground.ts';
 import {PAIRED, type Planned, SERIAL_HEADER, SPLIT} from './history.ts';
 import {type Entry, judgeHistory} from './oracle.ts';
 import {OwnSql} from './own-sql.ts';
-import {Brokers, Proc, until} from './processes.ts';
+import {Brokers, Kept, Proc, until} from './processes.ts';
 
 export const SLICE_MS = 10_000;
 export const LATENESS_MS = 5_000;
@@ -120,6 +120,11 @@ export class Lab {
     const worker = this.startProc(`worker of ${stream.name}`, 'dist/roles/faults.js', ['worker', '--config', this.#configFile, '--stream', stream.name, ...extra]);
     this.#workers.push(worker);
     return worker;
+  }
+
+  /** A worker that an outage may end, and that comes back as in operation. */
+  keep(stream: Stream): Kept {
+    return new Kept(() => this.worker(stream));
   }
 
   /** `assay forget UNIT`, as an operator types it. @returns what it says, and its exit code */

@@ -20,7 +20,12 @@ export type Fact = {readonly event: Event; readonly arrivalTs: number; readonly 
 
 export type Books = {appended: number; accepted: number; duplicate: number; conflict: number; deadLettered: number; forgotten: number; ticks: number};
 
-export type Sums = {n: number; sum: bigint; squares: bigint; denominator: bigint; min: number; max: number};
+export type Sums = {
+  n: number; sum: bigint; squares: bigint; denominator: bigint;
+  /** Of sampled outcomes Σ(w − 10⁶), and the same times the value and the denominator. */
+  extraWeight: bigint; extraSum: bigint; extraDenominator: bigint;
+  min: number; max: number;
+};
 
 export type Answer = {
   /** By `kind unit id`. */
@@ -171,15 +176,17 @@ function add(slices: Map<string, Sums>, key: string, {event, metric}: {event: Ou
   if (found === undefined) return;
   const [value, denominator] = found;
   const q = scaled(value, metric.scale);
-  const sums = slices.get(key);
-  if (sums === undefined) {
-    slices.set(key, {n: 1, sum: q, squares: q * q, denominator: scaled(denominator, metric.scale), min: value, max: value});
-    return;
-  }
+  const d = scaled(denominator, metric.scale);
+  const beyond = BigInt(Math.round(1e6 / event.sampleRate)) - 1_000_000n;
+  const sums = slices.get(key) ?? {n: 0, sum: 0n, squares: 0n, denominator: 0n, extraWeight: 0n, extraSum: 0n, extraDenominator: 0n, min: value, max: value};
+  slices.set(key, sums);
   sums.n++;
   sums.sum += q;
   sums.squares += q * q;
-  sums.denominator += scaled(denominator, metric.scale);
+  sums.denominator += d;
+  sums.extraWeight += beyond;
+  sums.extraSum += beyond * q;
+  sums.extraDenominator += beyond * d;
   sums.min = Math.min(sums.min, value);
   sums.max = Math.max(sums.max, value);
 }
@@ -196,21 +203,24 @@ function contribution(outcome: Outcome, {aggregate, measure, status, numerator, 
 /** The histories' measures have at most six decimals, so this is exact whatever the rounding rule. */
 const scaled = (value: number, scale: number): bigint => BigInt(Math.round(value * 1e6)) * 10n ** BigInt(scale - 6);
 
+export type Window = {n: number; estimated: number; sum: number; min: number; max: number};
+
 /** Hopping windows as the sum of the slices in them, dimension rows left out; values in the metric's unit. */
 export function windowsOf(
   slices: ReadonlyMap<string, Sums>,
   {sliceMs, sizeMs, slideMs, scales}: {readonly sliceMs: number; readonly sizeMs: number; readonly slideMs: number; readonly scales: ReadonlyMap<string, number>},
-): Map<string, {n: number; sum: number; min: number; max: number}> {
-  const windows = new Map<string, {n: number; sum: number; min: number; max: number}>();
+): Map<string, Window> {
+  const windows = new Map<string, Window>();
   for (const [key, sums] of slices) {
     const [experiment = '', start = '', phase = '', variant = '', metric = '', dimension = ''] = key.split('/');
     if (dimension !== '') continue;
     const from = Number(start);
-    const value = Number(sums.sum) / 10 ** (scales.get(metric) ?? 9);
+    const value = Number(sums.sum * 1_000_000n + sums.extraSum) / 10 ** ((scales.get(metric) ?? 9) + 6);
+    const estimated = sums.n + Number(sums.extraWeight) / 1e6;
     for (let k = Math.ceil((from + sliceMs - sizeMs) / slideMs); k * slideMs <= from; k++) {
       const id = `${experiment}/${k * slideMs}/${phase}/${variant}/${metric}`;
-      const known = windows.get(id) ?? {n: 0, sum: 0, min: sums.min, max: sums.max};
-      windows.set(id, {n: known.n + sums.n, sum: known.sum + value, min: Math.min(known.min, sums.min), max: Math.max(known.max, sums.max)});
+      const known = windows.get(id) ?? {n: 0, estimated: 0, sum: 0, min: sums.min, max: sums.max};
+      windows.set(id, {n: known.n + sums.n, estimated: known.estimated + estimated, sum: known.sum + value, min: Math.min(known.min, sums.min), max: Math.max(known.max, sums.max)});
     }
   }
   return windows;

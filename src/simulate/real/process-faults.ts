@@ -124,7 +124,7 @@ const zombie: Fault = {
     const produced = trickle(lab, {stream, planned}, woken.signal);
     const errors: string[] = [];
     const backMs: number[] = [];
-    await until('both workers to have partitions', 60_000, async () => (await membersOf(lab, stream)) > 0);
+    await until('both workers to have partitions', 180_000, async () => (await membersOf(lab, stream)) > 0);
     for (let round = 0; round < rounds; round++) {
       const victim = Math.floor(rng.next() * 2);
       const worker = workers[victim];
@@ -180,7 +180,7 @@ const brokerRestart: Fault = {
   run: async run => {
     const {lab, isLong} = run;
     const {stream, planned} = await prepare(run, 'broker', {events: isLong ? 200_000 : 8_000});
-    const workers = [lab.worker(stream), lab.worker(stream)];
+    const workers = [lab.keep(stream), lab.keep(stream)];
     const rounds = isLong ? 5 : 1;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 14)});
     for (let round = 0; round < rounds; round++) {
@@ -191,11 +191,11 @@ const brokerRestart: Fault = {
     }
     await produced;
     const drainMs = await lab.drained(stream);
-    const restarts = workers.filter(({isRunning}) => !isRunning).length;
+    const restarts = workers.reduce((sum, worker) => sum + worker.restarts, 0);
     for (const worker of workers) await worker.stop();
     const settled = await lab.settle(stream, planned);
     const control = await tamper(lab, stream, settled);
-    const figures = `caught up ${(drainMs / 1000).toFixed(1)} s after the last event, ${restarts} workers had to end`;
+    const figures = `caught up ${(drainMs / 1000).toFixed(1)} s after the last event, ${restarts} workers gave up and were started again`;
     return verdictOf(settled, {times: rounds, control, figures});
   },
 };
@@ -207,7 +207,7 @@ const leaderLoss: Fault = {
   run: async run => {
     const {lab, isLong} = run;
     const {stream, planned} = await prepare(run, 'leader', {events: isLong ? 200_000 : 8_000});
-    const workers = [lab.worker(stream), lab.worker(stream)];
+    const workers = [lab.keep(stream), lab.keep(stream)];
     const rounds = isLong ? 6 : 2;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 12)});
     for (let round = 0; round < rounds; round++) {

@@ -9,6 +9,7 @@ import {promisify} from 'node:util';
 const run = promisify(execFile);
 const REPOSITORY = new URL('../../../', import.meta.url);
 const LINES_KEPT = 500;
+const RESTART_AFTER_MS = 1_000;
 
 export const pathInRepository = (path: string): string => fileURLToPath(new URL(path, REPOSITORY));
 
@@ -89,6 +90,38 @@ export class Proc {
 
   #signal(signal: NodeJS.Signals): void {
     if (!this.#isOver) this.child.kill(signal);
+  }
+}
+
+/** A worker under an orchestrator: one that gives up by itself is started again. */
+export class Kept {
+  /** How often that was. */
+  restarts = 0;
+  readonly #start: () => Proc;
+  #proc: Proc;
+  #isWanted = true;
+
+  constructor(start: () => Proc) {
+    this.#start = start;
+    this.#proc = this.#begin();
+  }
+
+  async stop(): Promise<void> {
+    this.#isWanted = false;
+    await this.#proc.stop();
+  }
+
+  #begin(): Proc {
+    const proc = this.#start();
+    void proc.exited.then(() => this.#startAgain());
+    return proc;
+  }
+
+  async #startAgain(): Promise<void> {
+    if (this.#isWanted) await sleep(RESTART_AFTER_MS);
+    if (!this.#isWanted) return;
+    this.restarts++;
+    this.#proc = this.#begin();
   }
 }
 

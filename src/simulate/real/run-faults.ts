@@ -28,28 +28,39 @@ const ERRORS_SHOWN_MAX = 8;
 /** Most of a fault's time is waiting: for a group to settle, for a session to run out. */
 const AT_ONCE_MAX = 4;
 
-/** Runs the chosen faults, those that need the same brokers in one lab. */
+/** Runs the chosen faults, those that need the same brokers in one lab; the labs, mostly waiting, beside each other. */
 export async function runFaults(request: FaultsRequest): Promise<FaultResult[]> {
+  const runs = [runLab(1, request), runLab(3, request).then(async results => [...results, ...(await runEmbedded(request))])];
+  // A lab is closed before the failure of another ends the process.
+  await Promise.allSettled(runs);
+  return (await Promise.all(runs)).flat();
+}
+
+const isChosen = ({only}: FaultsRequest, {name}: {readonly name: string}): boolean => only.length === 0 || only.includes(name);
+
+async function runLab(brokers: 1 | 3, request: FaultsRequest): Promise<FaultResult[]> {
   const results: FaultResult[] = [];
-  const isChosen = ({name}: {readonly name: string}): boolean => request.only.length === 0 || request.only.includes(name);
-  for (const brokers of [1, 3] as const) {
-    const faults = FAULTS.filter(fault => fault.brokers === brokers && isChosen(fault));
-    if (faults.length === 0) continue;
-    const lab = await Lab.open({ports: request.ports, brokers, note: request.note});
-    try {
-      const runIn = async (fault: Fault): Promise<void> => {
-        results.push(await runOne(fault, request, rng => fault.run({lab, seed: request.seed, isLong: request.isLong, rng})));
-      };
-      const [alone, others] = [faults.filter(fault => fault.isAlone !== false), faults.filter(fault => fault.isAlone === false)];
-      await Promise.all(Array.from({length: AT_ONCE_MAX}, async () => {
-        for (let fault = others.shift(); fault !== undefined; fault = others.shift()) await runIn(fault);
-      }));
-      for (const fault of alone) await runIn(fault);
-    } finally {
-      await lab.close();
-    }
+  const faults = FAULTS.filter(fault => fault.brokers === brokers && isChosen(request, fault));
+  if (faults.length === 0) return results;
+  const lab = await Lab.open({ports: request.ports, brokers, note: request.note});
+  try {
+    const runIn = async (fault: Fault): Promise<void> => {
+      results.push(await runOne(fault, request, rng => fault.run({lab, seed: request.seed, isLong: request.isLong, rng})));
+    };
+    const [alone, others] = [faults.filter(fault => fault.isAlone !== false), faults.filter(fault => fault.isAlone === false)];
+    await Promise.all(Array.from({length: AT_ONCE_MAX}, async () => {
+      for (let fault = others.shift(); fault !== undefined; fault = others.shift()) await runIn(fault);
+    }));
+    for (const fault of alone) await runIn(fault);
+  } finally {
+    await lab.close();
   }
-  for (const fault of EMBEDDED_FAULTS.filter(isChosen)) {
+  return results;
+}
+
+async function runEmbedded(request: FaultsRequest): Promise<FaultResult[]> {
+  const results: FaultResult[] = [];
+  for (const fault of EMBEDDED_FAULTS.filter(one => isChosen(request, one))) {
     const missing = await fault.missing();
     if (missing !== null) {
       request.note(`${fault.name}: skipped, ${missing}`);

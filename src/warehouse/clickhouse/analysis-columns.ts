@@ -30,8 +30,10 @@ export function metricColumns(metrics: readonly Metric[], ends: readonly number[
 /**
  * Sums of one row per unit over `analysis_outcomes`, one element per metric. What every
  * outcome has needs no test of its own: then the same sums serve several metrics.
+ * @param isWeighted events have several weights: sums are of weight · q, six digits more than q
  */
-export function totalColumns(metrics: readonly Metric[], ends: readonly number[]): string {
+export function totalColumns(metrics: readonly Metric[], ends: readonly number[], isWeighted: boolean): string {
+  if (isWeighted) return weightedColumns(metrics);
   const each = (column: (metric: Metric, has: string | null, i: number) => string): string =>
     metrics.map((metric, i) => column(metric, presentOf(metric, ends[i] ?? 0) === '1' ? null : `bitTest(present, ${i})`, i)).join(', ');
   const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
@@ -44,6 +46,23 @@ export function totalColumns(metrics: readonly Metric[], ends: readonly number[]
     `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? sum(q('denominator', metric, i), has) : `toInt128(${count(has)})`))}], 'Array(Int128)') AS denominator_q`,
     `CAST([${each((_, has) => (has === null ? 'min(event_ms)' : `min(if(${has}, event_ms, ${NEVER_MS}))`))}], 'Array(Int64)') AS from_ms`,
     `CAST([${each((_, has) => (has === null ? 'max(event_ms)' : `max(if(${has}, event_ms, -1))`))}], 'Array(Int64)') AS to_ms`,
+    "CAST([], 'Array(Int128)') AS weights",
+    "CAST([], 'Array(Int64)') AS weight_least",
+  ].join(',\n  ');
+}
+
+function weightedColumns(metrics: readonly Metric[]): string {
+  const each = (column: (metric: Metric, has: string, i: number) => string): string => metrics.map((metric, i) => column(metric, `bitTest(present, ${i})`, i)).join(', ');
+  const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
+  const weights = each((_, has) => `sumIf(toInt128(weight), ${has})`);
+  return [
+    `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
+    `CAST([${each((metric, has, i) => `sumIf((${q('value', metric, i)}) * weight, ${has})`)}], 'Array(Int128)') AS sum_q`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf((${q('denominator', metric, i)}) * weight, ${has})` : `sumIf(toInt128(weight), ${has})`))}], 'Array(Int128)') AS denominator_q`,
+    `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
+    `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,
+    `CAST([${weights}], 'Array(Int128)') AS weights`,
+    `CAST([${each((_, has) => `min(if(${has}, weight, ${NEVER_MS}))`)}], 'Array(Int64)') AS weight_least`,
   ].join(',\n  ');
 }
 

@@ -1,10 +1,12 @@
 import {unreachable} from '../../core/assert.ts';
 import type {Metric} from '../../core/experiment.ts';
+import {WEIGHT_DIGITS} from '../../core/sampling.ts';
 import type {AnalysisScope} from '../warehouse.ts';
 import {quoteString} from './sql-text.ts';
+import {WEIGHT_SQL} from './weight-sql.ts';
 
 /** SQL that an analyst can run to see where a metric's numbers come from. */
-export function explainMetric({stream, view, phase, cut}: AnalysisScope, metric: Metric): string {
+export function explainMetric({stream, view, phase, cut}: AnalysisScope, metric: Metric, isWeighted: boolean): string {
   const validTo = view.phases.find(span => span.phase === phase)?.validTo ?? null;
   const isBounded = validTo !== null && view.definition.design === 'split';
   const wanted = [
@@ -13,8 +15,9 @@ export function explainMetric({stream, view, phase, cut}: AnalysisScope, metric:
     ...(isBounded ? [`event_ts < fromUnixTimestamp64Milli(${validTo + metric.attributionMs}, 'UTC')`] : []),
     ...presence(metric),
   ];
+  const numbers = isWeighted ? weightedColumns(metric) : columns(metric);
   return [
-    `SELECT variant, uniqExact(unit_id) AS units_with_outcome, count() AS outcomes, ${columns(metric).join(', ')}`,
+    `SELECT variant, uniqExact(unit_id) AS units_with_outcome, count() AS outcomes, ${numbers.join(', ')}`,
     `FROM v_outcomes_at(stream = ${quoteString(stream)}, cut_ms = ${cut})`,
     `WHERE ${wanted.join('\n  AND ')}`,
     'GROUP BY variant',
@@ -40,6 +43,16 @@ function columns(metric: Metric): string[] {
     default:
       return unreachable(metric.aggregate);
   }
+}
+
+/** Each outcome as often as it stands for; quantiles are of outcomes as they were sent. */
+function weightedColumns(metric: Metric): string[] {
+  if (metric.aggregate === 'p50' || metric.aggregate === 'p95' || metric.aggregate === 'p99') return columns(metric);
+  const exact = (sql: string): string => `sum(toInt256(roundBankers(${sql} * 1e${metric.scale})) * ${WEIGHT_SQL}) / 1e${metric.scale + WEIGHT_DIGITS}`;
+  const estimated = `sum(${WEIGHT_SQL}) / 1e${WEIGHT_DIGITS} AS estimated_outcomes`;
+  const sum = `${exact(valueSql(metric, metric.aggregate === 'ratio' ? metric.numerator : metric.measure))} AS sum`;
+  if (metric.aggregate !== 'ratio') return [estimated, sum, 'sum / estimated_outcomes AS mean'];
+  return [estimated, sum, `${exact(valueSql(metric, metric.denominator))} AS denominator_sum`, 'sum / denominator_sum AS mean'];
 }
 
 /** Outcomes without the measure contribute nothing; every outcome has `success` and `outcomes`. */

@@ -5,7 +5,8 @@ import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups
 import {explainMetric} from './analysis-explain.ts';
 import {quantised, unitMean} from './analysis-columns.ts';
 import {scopeParams} from './analysis-scope.ts';
-import {AnalysisWorkspaces, isSplit, paramsOf, type Workspace} from './analysis-workspaces.ts';
+import {AnalysisWorkspaces, isSplit, isWeighted, paramsOf, type Workspace} from './analysis-workspaces.ts';
+import {type ArmRow, type ArmUnits, toArmTotals, type ValueSums} from './arm-rows.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
 import {PairStore, SPILLING} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
@@ -31,7 +32,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   readonly #workspaces: AnalysisWorkspaces;
   readonly #pairs: PairStore;
   readonly #armRows = new WeakMap<Workspace, Promise<ArmRow[]>>();
-  readonly #unitRows = new WeakMap<Workspace, Promise<ReadonlyMap<string, number>>>();
+  readonly #unitRows = new WeakMap<Workspace, Promise<ReadonlyMap<string, ArmUnits>>>();
   readonly #prepared = new Map<AnalysisScope, Workspace>();
   /** Of running experiments, by stream and experiment. */
   readonly #live = new Map<string, Workspace>();
@@ -96,13 +97,12 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
 
   armTotals(scope: AnalysisScope, metric: Metric): Promise<ArmTotals[]> {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
-      const params = {...paramsOf(workspace), metric: index};
       const own = (await this.#arms(workspace)).filter(row => Number(row.metric) === index + 1);
-      const units = isSplit(scope) ? await this.#units(workspace) : new Map(own.map(row => [row.variant, Number(row.units_with_outcome)]));
-      const squares = await this.#squares(metric, params, own);
+      const units = isSplit(scope) ? await this.#units(workspace) : new Map(own.map(row => [row.variant, unitsOf(row)]));
+      const values = await this.#values({workspace, metric: index}, own);
       return [...units.keys()].sort().map(variant => {
         const row = own.find(arm => arm.variant === variant);
-        return toArmTotals({variant, units: units.get(variant) ?? 0, squares: squares.get(variant) ?? 0n}, row);
+        return toArmTotals({workspace, variant, units: units.get(variant), values: values.get(variant)}, row);
       });
     });
   }
@@ -137,13 +137,15 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   ): Promise<RelabelledArm[]> {
     if (!isSplit(scope)) return [];
     return this.#ask(scope, scope.view.definition.metrics[0] ?? null, async ({workspace}) => {
-      type Row = ArmRow & {relabelling: number; half: 0 | 1; units: string};
+      type Row = ArmRow & {relabelling: number; half: 0 | 1; units: string; units_weight?: string; units_weight_squares?: string};
       const params = {...paramsOf(workspace), variant, relabellings, units_max: unitsMax, metrics: workspace.metrics.length};
-      const rows = await this.#select<Row>(loadQuery('analysis-relabelled'), params);
+      const rows = await this.#select<Row>(loadQuery(isWeighted(workspace) ? 'analysis-relabelled-weighted' : 'analysis-relabelled'), params);
       return rows.flatMap(row => {
         const metric = workspace.metrics[Number(row.metric) - 1];
         // Σq² is needed only where a unit has one outcome, and then it is that of units.
-        const totals = toArmTotals({variant: String(row.half), units: Number(row.units), squares: BigInt(row.unit_sum_squares_q)}, {...row, event_from: '0', event_to: '0'});
+        const values = {squares: BigInt(row.unit_sum_squares_q), plainSum: 0n};
+        const units = {units: Number(row.units), weight: BigInt(row.units_weight ?? 0), weightSquares: BigInt(row.units_weight_squares ?? 0)};
+        const totals = toArmTotals({workspace, variant: String(row.half), units, values}, {...row, event_from: '0', event_to: '0'});
         return metric === undefined ? [] : [{metric: metric.key, relabelling: row.relabelling, half: row.half, totals: {...totals, eventFrom: null, eventTo: null}}];
       });
     });
@@ -160,8 +162,8 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return rows.map(({measure}) => measure);
   }
 
-  explainSql(scope: AnalysisScope, metric: Metric): string {
-    return explainMetric(scope, metric);
+  explainSql(scope: AnalysisScope, metric: Metric, isWeightedScope = false): string {
+    return explainMetric(scope, metric, isWeightedScope);
   }
 
   /** Answers from the prepared workspace, or from one of its own. */
@@ -187,11 +189,11 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   }
 
   /** One query for all metrics of a workspace. */
-  #units(workspace: Workspace): Promise<ReadonlyMap<string, number>> {
+  #units(workspace: Workspace): Promise<ReadonlyMap<string, ArmUnits>> {
     return kept(this.#unitRows, workspace, async () => {
-      const sql = 'SELECT variant, count() AS units FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != \'\' GROUP BY variant';
-      const rows = await this.#select<{variant: string; units: string}>(sql, paramsOf(workspace));
-      return new Map(rows.map(({variant, units}) => [variant, Number(units)]));
+      const sql = 'SELECT variant, count() AS units, toString(sum(toInt128(weight))) AS units_weight, toString(sum(toInt128(weight) * weight)) AS squares FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != \'\' GROUP BY variant';
+      const rows = await this.#select<{variant: string; units: string; units_weight: string; squares: string}>(sql, paramsOf(workspace));
+      return new Map(rows.map(({variant, units, units_weight: weight, squares}) => [variant, {units: Number(units), weight: BigInt(weight), weightSquares: BigInt(squares)}]));
     });
   }
 
@@ -208,14 +210,16 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     });
   }
 
-  /** Σq² of the outcomes; a share's are 0 and 1. */
-  async #squares(metric: Metric, params: SqlParams, arms: readonly ArmRow[]): Promise<Map<string, bigint>> {
+  /** Σq² and Σq of the outcomes as they were sent; a share's are 0 and 1. */
+  async #values({workspace, metric: index}: Asked, arms: readonly ArmRow[]): Promise<Map<string, ValueSums>> {
+    const metric = workspace.metrics[index];
+    if (metric === undefined) return new Map();
     const one = 10n ** BigInt(metric.scale);
-    if (metric.aggregate === 'share') return new Map(arms.map(arm => [arm.variant, BigInt(arm.sum_q) * one]));
+    if (metric.aggregate === 'share' && !isWeighted(workspace)) return new Map(arms.map(arm => [arm.variant, {squares: BigInt(arm.sum_q) * one, plainSum: 0n}]));
     if (!hasDistribution(metric)) return new Map();
     const sql = loadQuery('analysis-spread').replace('/* q */', () => quantised('value', 10 ** metric.scale));
-    const rows = await this.#select<{variant: string; sum_squares_q: string}>(sql, params);
-    return new Map(rows.map(row => [row.variant, BigInt(row.sum_squares_q)]));
+    const rows = await this.#select<{variant: string; sum_squares_q: string; plain_sum_q: string}>(sql, {...paramsOf(workspace), metric: index});
+    return new Map(rows.map(row => [row.variant, {squares: BigInt(row.sum_squares_q), plainSum: BigInt(row.plain_sum_q)}]));
   }
 
   async #outcomes(workspace: Workspace): Promise<Pick<ExposureCounts, 'outcomesLate' | 'outcomesUnattributed'>> {
@@ -244,7 +248,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
 
   /** One query for all metrics of a workspace. */
   #arms(workspace: Workspace): Promise<ArmRow[]> {
-    return kept(this.#armRows, workspace, () => this.#select<ArmRow>(loadQuery('analysis-arms'), paramsOf(workspace)));
+    return kept(this.#armRows, workspace, () => this.#select<ArmRow>(loadQuery(isWeighted(workspace) ? 'analysis-arms-weighted' : 'analysis-arms'), paramsOf(workspace)));
   }
 
   async #firstSeen(params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
@@ -285,37 +289,9 @@ function dueOf(arms: readonly DueRow[]): NonNullable<ExposureCounts['due']> {
   };
 }
 
-type ArmRow = {
-  readonly variant: string;
-  /** From 1. */
-  readonly metric: number;
-  readonly units_with_outcome: string;
-  readonly outcomes: string;
-  readonly sum_q: string;
-  readonly denominator_q: string;
-  readonly unit_sum_squares_q: string;
-  readonly unit_denominator_squares_q: string;
-  readonly unit_cross_q: string;
-  readonly event_from: string;
-  readonly event_to: string;
-};
-
-function toArmTotals({variant, units, squares}: {readonly variant: string; readonly units: number; readonly squares: bigint}, row: ArmRow | undefined): ArmTotals {
-  return {
-    variant,
-    units,
-    unitsWithOutcome: Number(row?.units_with_outcome ?? 0),
-    outcomes: Number(row?.outcomes ?? 0),
-    sumQ: BigInt(row?.sum_q ?? 0),
-    sumSquaresQ: squares,
-    denominatorQ: BigInt(row?.denominator_q ?? 0),
-    unitSumSquaresQ: BigInt(row?.unit_sum_squares_q ?? 0),
-    unitDenominatorSquaresQ: BigInt(row?.unit_denominator_squares_q ?? 0),
-    unitCrossQ: BigInt(row?.unit_cross_q ?? 0),
-    eventFrom: row === undefined ? null : epochMs(Number(row.event_from)),
-    eventTo: row === undefined ? null : epochMs(Number(row.event_to)),
-  };
-}
+/** In a paired experiment an arm's units are those with an outcome. */
+const unitsOf = (row: ArmRow): ArmUnits =>
+  ({units: Number(row.units_with_outcome), weight: BigInt(row.answered ?? 0), weightSquares: BigInt(row.answered_squares ?? 0)});
 
 /** What a workspace holds besides its cut: with the same of it, a later cut is a continuation. */
 function contentOf({stream, view, phase}: AnalysisScope): string {

@@ -1,5 +1,6 @@
 import {assert} from '../../core/assert.ts';
 import {hasDistribution, type Metric} from '../../core/experiment.ts';
+import {WEIGHT_ONE} from '../../core/sampling.ts';
 import type {AnalysisScope} from '../warehouse.ts';
 import {METRICS_MAX, type MetricColumns, metricColumns, quantised, totalColumns} from './analysis-columns.ts';
 import {scopeParams} from './analysis-scope.ts';
@@ -17,14 +18,22 @@ export type Workspace = {
   readonly step: number;
   /** Of the stream; when units were forgotten since, the workspace is made again. */
   readonly tombstones: string;
+  /** Of the events of the scope, in millionths (core/sampling.ts). With one weight sums are plain: it cancels. */
+  readonly weights: WeightRange;
   /** Which pairs stand side by side already. */
   readonly paired: Set<string>;
   /** Outcomes of the stream, in the phase or not, as far as they were counted; goes from step to step. */
   readonly accepted: {through: number; outcomes: number};
 };
 
+export type WeightRange = {readonly low: number; readonly high: number};
+
+export const isWeighted = ({weights}: Pick<Workspace, 'weights'>): boolean => weights.low !== weights.high;
+
 /** Left by a process that died; nobody works on one for so long. */
 const ABANDONED_AFTER_S = 86_400;
+
+const UNSAMPLED: WeightRange = {low: WEIGHT_ONE, high: WEIGHT_ONE};
 
 const TABLES = ['analysis_units', 'analysis_outcomes', 'analysis_totals', 'analysis_values_seen', 'analysis_pairs'] as const;
 
@@ -53,16 +62,20 @@ export class AnalysisWorkspaces {
 
   async build(scope: AnalysisScope, metrics: readonly Metric[]): Promise<Workspace> {
     assert(metrics.length <= METRICS_MAX, 'an experiment has at most 64 metrics');
-    const workspace = {id: await this.#newId(), scope, metrics, step: 1, tombstones: await this.#tombstones(scope.stream), paired: new Set<string>(), accepted: {through: 0, outcomes: 0}};
+    const begun = {
+      id: await this.#newId(), scope, metrics, step: 1, tombstones: await this.#tombstones(scope.stream), weights: UNSAMPLED, paired: new Set<string>(),
+      accepted: {through: 0, outcomes: 0},
+    };
     try {
-      const params = paramsOf(workspace);
+      const params = paramsOf(begun);
       if (isSplit(scope)) await this.#insert(withUnits('analysis-units'), {...params, since_ms: 0});
-      await this.#insertOutcomes(workspace, {});
+      await this.#insertOutcomes(begun, {});
+      const workspace = {...begun, weights: await this.#weights(begun.id, 'SELECT min(weight) AS low, max(weight) AS high FROM analysis_outcomes WHERE')};
       await this.#insert(withTotals('analysis-totals', workspace), params);
       await this.#insertSeen(workspace);
       return workspace;
     } catch (error) {
-      await this.drop(workspace);
+      await this.drop(begun);
       throw error;
     }
   }
@@ -94,7 +107,9 @@ export class AnalysisWorkspaces {
       params,
     );
     await this.#dropPartition('analysis_units', changed);
-    return next;
+    const weights = await this.#weights(next.id, 'SELECT min(weight_low) AS low, max(weight_high) AS high FROM analysis_totals FINAL WHERE outcomes > 0 AND');
+    // With another weight the sums of all units are others.
+    return isWeighted({weights}) === isWeighted(workspace) ? {...next, weights} : null;
   }
 
   /** Side by side, once for each treatment and metric. */
@@ -105,9 +120,11 @@ export class AnalysisWorkspaces {
     if (workspace.paired.has(name)) return;
     const multiplier = 10 ** metric.scale;
     const isRatio = metric.aggregate === 'ratio';
+    // Within an item and arm a mean is weighted; six digits more on both sides cancel.
+    const weighted = (sql: string): string => (isWeighted(workspace) ? `(${sql}) * weight` : sql);
     const query = loadQuery('analysis-pairs')
-      .replaceAll('/* q */', () => quantised(`value[${index + 1}]`, multiplier))
-      .replaceAll('/* d */', () => (isRatio ? quantised(`denominator[${index + 1}]`, multiplier) : 'toInt128(1)'));
+      .replaceAll('/* q */', () => weighted(quantised(`value[${index + 1}]`, multiplier)))
+      .replaceAll('/* d */', () => weighted(isRatio ? quantised(`denominator[${index + 1}]`, multiplier) : 'toInt128(1)'));
     await this.#insert(query, {...paramsOf(workspace), ...arms, metric: index, multiplier, divisor: isRatio ? multiplier : 1});
     workspace.paired.add(name);
   }
@@ -141,6 +158,19 @@ export class AnalysisWorkspaces {
   async #firstOf(where: string): Promise<number | null> {
     const [row] = await this.#connection.select<{first: string | null}>(`SELECT minOrNull(first_ms) AS first FROM analysis_units WHERE ${where}`);
     return row?.first === null || row === undefined ? null : Number(row.first);
+  }
+
+  /** Over outcomes, and over the exposures of units that count. */
+  async #weights(workspace: string, ofOutcomes: string): Promise<WeightRange> {
+    const sql = `SELECT count() AS n, toString(min(low)) AS least_weight, toString(max(high)) AS largest_weight FROM (
+      ${ofOutcomes} workspace = {workspace:String} HAVING count() > 0
+      UNION ALL
+      SELECT min(weight) AS low, max(weight) AS high FROM analysis_units FINAL
+      WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != '' HAVING count() > 0
+    )`;
+    // Units of another workspace have the same keys.
+    const [row] = await this.#connection.select<{n: string; least_weight: string; largest_weight: string}>(sql, {workspace}, FINAL_WITHIN_PARTITIONS);
+    return row === undefined || Number(row.n) === 0 ? UNSAMPLED : {low: Number(row.least_weight), high: Number(row.largest_weight)};
   }
 
   async #tombstones(stream: string): Promise<string> {
@@ -198,7 +228,7 @@ const withUnits = (query: string): string => loadQuery(query).replace('/* units 
 function withTotals(query: string, workspace: Workspace): string {
   const {scope} = workspace;
   return loadQuery(query)
-    .replace('/* totals */', () => totalColumns(workspace.metrics, endsOf(workspace)))
+    .replace('/* totals */', () => totalColumns(workspace.metrics, endsOf(workspace), isWeighted(workspace)))
     .replace('/* variant */', isSplit(scope) ? 'any(analysis_outcomes.variant) AS variant' : 'variant')
     .replace('/* unit */', isSplit(scope) ? 'key' : 'key, variant');
 }

@@ -57,7 +57,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
   const outbox = new ClickHouseOutboxStore(stats);
   const privacy = new ClickHousePrivacyStore(connections.closing);
   const reads = new ClickHouseReadStore({connection: stats, openReader, access});
-  const guards = new ClickHouseGuardStore(connections.guard);
+  const guards = new ClickHouseGuardStore({connection: connections.guard, reader: stats});
   const exports = new ClickHouseExportStore({openExporter: connections.openExporter, access});
   return {
     insertFacts: batch => facts.insertFacts(batch),
@@ -92,7 +92,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     relabelledArms: (scope, of) => analysis.relabelledArms(scope, of),
     offsetsUnder: (stream, cut) => analysis.offsetsUnder(stream, cut),
     measuresSeen: (stream, experiment) => analysis.measuresSeen(stream, experiment),
-    explainSql: (scope, metric) => analysis.explainSql(scope, metric),
+    explainSql: (...asked) => analysis.explainSql(...asked),
 
     insertVerdicts: rows => verdicts.insertVerdicts(rows),
     verdict: verdictId => verdicts.verdict(verdictId),
@@ -108,13 +108,12 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     windows: request => reads.windows(request),
     deadLetters: filter => reads.deadLetters(filter),
     guardWindows: (stream, asks) => guards.guardWindows(stream, asks),
+    guardHistory: (stream, asks) => guards.guardHistory(stream, asks),
     exportRows: request => exports.exportRows(request),
 
     migrate: () => migrate(connections.closing, {migrations: loadMigrations(), clock, holder}),
     engineVersion: async () => (await lookup.select<{version: string}>('SELECT version() AS version'))[0]?.version ?? '',
-    ping: async () => {
-      await lookup.select('SELECT 1 AS one');
-    },
+    ping: async () => void (await lookup.select('SELECT 1 AS one')),
     close: () => connections.close(),
   };
 }

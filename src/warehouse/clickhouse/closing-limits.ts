@@ -6,8 +6,8 @@ export const CLOSING_LIMITS = {
   outcomesAtOnce: 500_000,
   /** Slices recomputed by one query of a revision; their starts are a parameter. */
   revisedSlicesAtOnce: 2_000,
-  /** Dirty slices further apart than this are recomputed apart. */
-  revisionGapMs: 2 * 3_600_000,
+  /** Dirty slices with more outcomes than this between them are recomputed apart: to read them costs what a request does. */
+  revisionGapOutcomes: 100_000,
   /** Mismatches an audit spells out. */
   mismatchesSpelledOut: 100,
 } as const;

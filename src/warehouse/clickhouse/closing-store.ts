@@ -7,7 +7,10 @@ import {CLOSING_LIMITS} from './closing-limits.ts';
 import type {ClosingResult, ClosingState, ClosingStore, CloseRequest, CommittedOffset, ReviseRequest} from '../warehouse.ts';
 import {type SqlConnection, sqlTuple} from './connection.ts';
 import {loadQuery} from './query-file.ts';
+import {type HourLoad, revisionGroups} from './revision-groups.ts';
 import {FINAL_WITHIN_PARTITIONS, INSERT_SLICES, type Recompute, recomputeParams, withFresh} from './slice-recompute.ts';
+
+const HOUR_MS = 3_600_000;
 
 type Mark = {
   readonly stream: Stream;
@@ -71,7 +74,7 @@ export class ClickHouseClosingStore
     const {stream, views, committed, cut, sinceCut, closedThrough} = request;
     const dirty = await this.#dirtySlices(request);
     const result = {slices: 0, rows: 0};
-    for (const slices of nearbyGroups(dirty)) {
+    for (const slices of revisionGroups(dirty, await this.#hoursOf(stream, dirty))) {
       const from = slices[0] as EpochMs;
       const through = epochMs((slices.at(-1) as EpochMs) + stream.sliceMs);
       await this.#store(INSERT_SLICES + withFresh('slices-changed'), {stream, views, from, through, cut, slices});
@@ -108,22 +111,30 @@ export class ClickHouseClosingStore
   async #loads(stream: Stream, from: EpochMs, through: EpochMs): Promise<{from: EpochMs; through: EpochMs}[]> {
     const isShort = through - from <= CLOSING_LIMITS.undividedMs;
     if (isShort) return [{from, through}];
-    const hours = await this.#connection.select<{hour_ms: string; outcomes: string}>(loadQuery('outcomes-by-hour'), {
-      stream: stream.name,
-      from_ms: from,
-      through_ms: through,
-    });
     const loads: {from: EpochMs; through: EpochMs; outcomes: number}[] = [];
     const onSlice = (ms: number): number => Math.floor(ms / stream.sliceMs) * stream.sliceMs;
-    for (const {hour_ms, outcomes} of hours) {
-      const start = epochMs(Math.max(from, onSlice(Number(hour_ms))));
-      const end = epochMs(Math.min(through, onSlice(Number(hour_ms) + 3_600_000 + stream.sliceMs - 1)));
+    for (const {hour, outcomes} of await this.#outcomesByHour(stream, from, through)) {
+      const start = epochMs(Math.max(from, onSlice(hour)));
+      const end = epochMs(Math.min(through, onSlice(hour + HOUR_MS + stream.sliceMs - 1)));
       const last = loads.at(-1);
-      if (last !== undefined && last.outcomes + Number(outcomes) <= CLOSING_LIMITS.outcomesAtOnce) {
-        loads[loads.length - 1] = {from: last.from, through: end, outcomes: last.outcomes + Number(outcomes)};
-      } else loads.push({from: epochMs(Math.max(start, last?.through ?? start)), through: end, outcomes: Number(outcomes)});
+      if (last !== undefined && last.outcomes + outcomes <= CLOSING_LIMITS.outcomesAtOnce) {
+        loads[loads.length - 1] = {from: last.from, through: end, outcomes: last.outcomes + outcomes};
+      } else loads.push({from: epochMs(Math.max(start, last?.through ?? start)), through: end, outcomes});
     }
     return loads;
+  }
+
+  /** What lies between dirty slices; not asked for when they are so near that they go in one request anyway. */
+  async #hoursOf(stream: Stream, dirty: readonly EpochMs[]): Promise<HourLoad[]> {
+    const [from, through] = [dirty[0], dirty.at(-1)];
+    if (from === undefined || through === undefined || through - from <= CLOSING_LIMITS.undividedMs) return [];
+    return this.#outcomesByHour(stream, from, through);
+  }
+
+  async #outcomesByHour(stream: Stream, from: EpochMs, through: EpochMs): Promise<HourLoad[]> {
+    const params = {stream: stream.name, from_ms: from, through_ms: through};
+    const rows = await this.#connection.select<{hour_ms: string; outcomes: string}>(loadQuery('outcomes-by-hour'), params);
+    return rows.map(({hour_ms, outcomes}) => ({hour: epochMs(Number(hour_ms)), outcomes: Number(outcomes)}));
   }
 
   #store(sql: string, recompute: Recompute): Promise<void> {
@@ -150,18 +161,6 @@ export class ClickHouseClosingStore
   }
 }
 
-/** Slices to recompute together: not too many, and not so far apart that the facts between are read for nothing. */
-function nearbyGroups(slices: readonly EpochMs[]): EpochMs[][] {
-  const groups: EpochMs[][] = [];
-  for (const slice of slices) {
-    const group = groups.at(-1);
-    const isNear = group !== undefined && slice - (group.at(-1) as EpochMs) <= CLOSING_LIMITS.revisionGapMs;
-    if (group !== undefined && isNear && group.length < CLOSING_LIMITS.revisedSlicesAtOnce) group.push(slice);
-    else groups.push([slice]);
-  }
-  return groups;
-}
-
 type ClosingStateRow = {
   readonly closed_through: string | null;
   readonly revised_cut: string | null;
@@ -184,6 +183,9 @@ type ClosedSliceRow = {
   readonly sum_q: string;
   readonly sum_squares_q: string;
   readonly denominator_sum_q: string;
+  readonly extra_weight: string;
+  readonly extra_sum_q: string;
+  readonly extra_denominator_sum_q: string;
   readonly min: number;
   readonly max: number;
   readonly buckets: readonly number[];
@@ -206,6 +208,9 @@ const toClosedSlice = (row: ClosedSliceRow): ClosedSlice => ({
   sumQ: BigInt(row.sum_q),
   sumSquaresQ: BigInt(row.sum_squares_q),
   denominatorSumQ: BigInt(row.denominator_sum_q),
+  extraWeight: BigInt(row.extra_weight),
+  extraSumQ: BigInt(row.extra_sum_q),
+  extraDenominatorSumQ: BigInt(row.extra_denominator_sum_q),
   min: row.min,
   max: row.max,
   histogram: new Map(row.buckets.map((bucket, index) => [bucket, Number(row.counts[index])])),

@@ -38,6 +38,7 @@ export const PROVISIONAL_ROWS: RowEncoder<ProvisionalSlice> = {
   columns: [
     'stream', 'experiment', 'slice_start', 'phase', 'variant', 'metric', 'dimension', 'dimension_value', 'log_epoch', 'partition',
     'last_offset', 'n', 'sum', 'm2', 'min', 'max', 'denominator_sum', 'histogram',
+    'extra_weight', 'extra_sum', 'extra_denominator_sum',
   ],
   write: (writer, slice, stream) => {
     writer.string(stream);
@@ -61,5 +62,8 @@ export const PROVISIONAL_ROWS: RowEncoder<ProvisionalSlice> = {
       writer.int16(bucket);
       writer.uint64(count);
     });
+    writer.float64(slice.extraWeight);
+    writer.float64(slice.extraSum);
+    writer.float64(slice.extraDenominatorSum);
   },
 };

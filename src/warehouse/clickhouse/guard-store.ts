@@ -8,23 +8,38 @@ import {loadQuery} from './query-file.ts';
 /** One query for all guards of a look. */
 export class ClickHouseGuardStore implements GuardStore {
   readonly #connection: SqlConnection;
+  readonly #reader: SqlConnection;
 
-  constructor(connection: SqlConnection) {
+  constructor({connection, reader}: {readonly connection: SqlConnection; readonly reader: SqlConnection}) {
     this.#connection = connection;
+    this.#reader = reader;
   }
 
   async guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
-    const windows = asks.flatMap(({experiment, phase, sizeMs, ends}) => ends.map(end => ({tuple: [experiment, phase, sizeMs, end]})));
-    if (windows.length === 0) return [];
-    const rows = await this.#connection.select<StoredGuardWindow>(loadQuery('guard-windows'), {
-      stream,
-      experiments: [...new Set(asks.map(({experiment}) => experiment))],
-      metrics: [...new Set(asks.flatMap(({metrics}) => metrics))],
-      from_ms: Math.min(...asks.flatMap(({sizeMs, ends}) => ends.map(end => end - sizeMs))),
-      asks: windows,
-    });
+    const parameters = parametersOf(asks);
+    if (parameters === undefined) return [];
+    const rows = await this.#connection.select<StoredGuardWindow>(loadQuery('guard-windows'), {stream, ...parameters});
     return rows.map(row => toWindow(stream, row));
   }
+
+  async guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    const parameters = parametersOf(asks);
+    if (parameters === undefined) return [];
+    const to = Math.max(...asks.flatMap(({ends}) => ends));
+    const rows = await this.#reader.select<StoredGuardWindow>(loadQuery('guard-windows-past'), {stream, ...parameters, to_ms: to});
+    return rows.map(row => toWindow(stream, row));
+  }
+}
+
+function parametersOf(asks: readonly GuardAsk[]) {
+  const windows = asks.flatMap(({experiment, phase, sizeMs, ends}) => ends.map(end => ({tuple: [experiment, phase, sizeMs, end]})));
+  if (windows.length === 0) return undefined;
+  return {
+    experiments: [...new Set(asks.map(({experiment}) => experiment))],
+    metrics: [...new Set(asks.flatMap(({metrics}) => metrics))],
+    from_ms: Math.min(...asks.flatMap(({sizeMs, ends}) => ends.map(end => end - sizeMs))),
+    asks: windows,
+  };
 }
 
 type StoredGuardWindow = {
@@ -38,6 +53,9 @@ type StoredGuardWindow = {
   readonly total: number;
   readonly total_denominator: number;
   readonly total_squares: number;
+  readonly total_extra_n: number;
+  readonly total_extra: number;
+  readonly total_extra_denominator: number;
   readonly lowest: number;
   readonly highest: number;
   readonly buckets: readonly [ids: readonly number[], counts: readonly string[]];
@@ -45,19 +63,22 @@ type StoredGuardWindow = {
 };
 
 function toWindow(stream: string, row: StoredGuardWindow): GuardWindow {
-  const {experiment, phase, variant, metric, total: sum, total_denominator: denominator, lowest: min, highest: max} = row;
+  const {experiment, phase, variant, metric, total: plainSum, lowest: min, highest: max} = row;
   const [ids, counts] = row.buckets;
   const histogram = ids.map((id, index): readonly [number, number] => [id, Number(counts[index])]);
   const quantile = (p: number): number => histogramQuantile(histogram, p, {min, max});
   const error = (p: number): number => quantileError(histogram, p, {min, max});
   const n = Number(row.total_n);
-  const sd = n > 1 ? Math.sqrt(Math.max(0, row.total_squares - (sum * sum) / n) / (n - 1)) : null;
+  const estimatedN = n + row.total_extra_n;
+  const sum = plainSum + row.total_extra;
+  const denominator = row.total_denominator + row.total_extra_denominator;
+  const sd = n > 1 ? Math.sqrt(Math.max(0, row.total_squares - (plainSum * plainSum) / n) / (n - 1)) : null;
   return {
     stream, experiment, phase, variant, metric,
     window_start: epochMs(Number(row.window_start)),
     window_end: epochMs(Number(row.window_end)),
-    n, sum, min, max,
-    mean: sum / (denominator === 0 ? n : denominator),
+    n, estimated_n: estimatedN, sum, min, max,
+    mean: sum / (denominator === 0 ? estimatedN : denominator),
     sd,
     p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99),
     status: row.is_closed === 1 ? 'closed' : 'provisional',

@@ -40,7 +40,8 @@ export const withFresh = (outer: string): string => `WITH fresh AS (\n${loadQuer
 
 export const INSERT_SLICES =
   'INSERT INTO slices (stream, experiment, slice_start, slice_end, phase, variant, metric, dimension, dimension_value, cut_ts, is_revision,' +
-  ' n, scale, sum_q, sum_squares_q, denominator_sum_q, min, max, histogram, config_version)\n';
+  ' n, scale, sum_q, sum_squares_q, denominator_sum_q, min, max, histogram, config_version,' +
+  ' extra_weight, extra_sum_q, extra_denominator_sum_q)\n';
 
 const metricPairs = (views: readonly ExperimentView[]): SqlTuple[] =>
   views.flatMap(view => view.definition.metrics.map(metric => sqlTuple(view.experiment, metric.key)));

@@ -1,10 +1,11 @@
-import {quantise} from '../../core/exact.ts';
-import {hasDistribution, type Metric} from '../../core/experiment.ts';
+import type {Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import {unitGroupsOf} from '../exact-groups.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
 import type {MemoryState} from './memory-state.ts';
+import {armTotalsOf} from './arm-totals.ts';
+import {eventWeights, isMixed} from './event-weights.ts';
 import {pairGroupsOf, unitSumsOf} from './pair-groups.ts';
 import {isPlaced, ScopedFacts, type ScopedValue} from './scoped-outcomes.ts';
 
@@ -49,10 +50,11 @@ export class MemoryAnalysis implements AnalysisStore {
     const facts = new ScopedFacts(this.#state, scope);
     const values = facts.values(metric, scope.phase);
     const {unitsOf} = facts.arms(scope.phase);
+    const weights = eventWeights(facts, about(scope));
     const variants = new Set([...unitsOf.keys(), ...values.map(({variant}) => variant)]);
     return [...variants].sort().map(variant => {
       const own = values.filter(value => value.variant === variant);
-      return {variant, units: unitsOf.get(variant)?.size ?? countUnits(own), ...totalsOf(own, metric)};
+      return {variant, ...armTotalsOf({metric, values: own, units: unitsOf.get(variant), weights})};
     });
   }
 
@@ -62,9 +64,10 @@ export class MemoryAnalysis implements AnalysisStore {
   async release(): Promise<void> {}
 
   async valueGroups(scope: AnalysisScope, metric: Metric, {per}: {readonly per: 'outcome' | 'unit'}): Promise<ValueGroup[]> {
-    const values = new ScopedFacts(this.#state, scope).values(metric, scope.phase);
+    const facts = new ScopedFacts(this.#state, scope);
+    const values = facts.values(metric, scope.phase);
     const groups = new Map<number, Record<string, number>>();
-    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, metric), metric);
+    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, {...metric, isWeighted: isMixed(eventWeights(facts, about(scope)))}), metric);
     for (const {variant, value} of pointsOf(values, metric)) {
       const counts = groups.get(value) ?? {};
       counts[variant] = (counts[variant] ?? 0) + 1;
@@ -78,7 +81,8 @@ export class MemoryAnalysis implements AnalysisStore {
     metric: Metric,
     of: {readonly control: string; readonly variant: string; readonly listedMax: number},
   ): Promise<PairGroups> {
-    return pairGroupsOf(new ScopedFacts(this.#state, scope).values(metric, scope.phase), {...of, metric});
+    const facts = new ScopedFacts(this.#state, scope);
+    return pairGroupsOf(facts.values(metric, scope.phase), {...of, metric, isWeighted: isMixed(eventWeights(facts, about(scope)))});
   }
 
   async relabelledArms(
@@ -89,14 +93,15 @@ export class MemoryAnalysis implements AnalysisStore {
     const facts = new ScopedFacts(this.#state, scope);
     const arm = [...(facts.arms(scope.phase).unitsOf.get(variant) ?? [])];
     const every = Math.max(1, Math.floor(arm.length / unitsMax));
+    const weights = eventWeights(facts, about(scope));
     const units = arm.filter(unit => bitsOf(unit, 0xffff) % every === 0);
     return scope.view.definition.metrics.flatMap(metric => {
       const values = facts.values(metric, scope.phase);
       return Array.from({length: relabellings}, (_, relabelling) => relabelling).flatMap(relabelling =>
         ([0, 1] as const).map(half => {
           const own = new Set(units.filter(unit => (bitsOf(unit, relabelling) & 1) === half));
-          const totals = totalsOf(values.filter(({outcome}) => own.has(outcome.unitId)), metric);
-          return {metric: metric.key, relabelling, half, totals: {variant: String(half), units: own.size, ...totals, eventFrom: null, eventTo: null}};
+          const totals = armTotalsOf({metric, values: values.filter(({outcome}) => own.has(outcome.unitId)), units: own, weights});
+          return {metric: metric.key, relabelling, half, totals: {variant: String(half), ...totals, eventFrom: null, eventTo: null}};
         }),
       );
     });
@@ -164,6 +169,8 @@ type Timing = {
   readonly inPhase: ReturnType<ScopedFacts['placed']>;
 };
 
+const about = ({phase, view}: AnalysisScope): {phase: number; isSplit: boolean} => ({phase, isSplit: view.definition.design === 'split'});
+
 /** When units were first exposed, and which of them should have an outcome by now. */
 function timingOf(facts: ScopedFacts, {scope, unitsOf, inPhase}: Timing): Pick<ExposureCounts, 'due' | 'firstSeen'> {
   const first = new Map<string, number>();
@@ -214,36 +221,6 @@ function itemsOf(placed: ReturnType<ScopedFacts['placed']>): {unitsOf: Map<strin
   }
   return {unitsOf, crossover: new Set()};
 }
-
-function totalsOf(values: readonly ScopedValue[], metric: Metric): Omit<ArmTotals, 'variant' | 'units'> {
-  const units = new Map<string, {sum: bigint; denominator: bigint}>();
-  let sumSquaresQ = 0n;
-  for (const {outcome, value, denominator} of values) {
-    const unit = units.get(outcome.unitId) ?? {sum: 0n, denominator: 0n};
-    const q = quantise(value, metric.scale);
-    sumSquaresQ += q * q;
-    unit.sum += q;
-    unit.denominator += metric.aggregate === 'ratio' ? quantise(denominator, metric.scale) : 1n;
-    units.set(outcome.unitId, unit);
-  }
-  const total = (of: (unit: {sum: bigint; denominator: bigint}) => bigint): bigint =>
-    [...units.values()].reduce((sum, unit) => sum + of(unit), 0n);
-  const times = values.map(({outcome}) => outcome.eventTs);
-  return {
-    unitsWithOutcome: units.size,
-    outcomes: values.length,
-    sumQ: total(({sum}) => sum),
-    sumSquaresQ: hasDistribution(metric) || metric.aggregate === 'share' ? sumSquaresQ : 0n,
-    denominatorQ: total(({denominator}) => denominator),
-    unitSumSquaresQ: total(({sum}) => sum * sum),
-    unitDenominatorSquaresQ: total(({denominator}) => denominator * denominator),
-    unitCrossQ: total(({sum, denominator}) => sum * denominator),
-    eventFrom: times.length === 0 ? null : epochMs(times.reduce<number>((a, b) => Math.min(a, b), Number.POSITIVE_INFINITY)),
-    eventTo: times.length === 0 ? null : epochMs(times.reduce<number>((a, b) => Math.max(a, b), Number.NEGATIVE_INFINITY)),
-  };
-}
-
-const countUnits = (values: readonly ScopedValue[]): number => new Set(values.map(({outcome}) => outcome.unitId)).size;
 
 /** What one outcome is in the distribution; a ratio without denominator is nothing. */
 function pointsOf(values: readonly ScopedValue[], {aggregate}: Metric): {variant: string; value: number}[] {

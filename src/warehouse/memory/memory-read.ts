@@ -1,6 +1,7 @@
 import {AssayError} from '../../core/errors.ts';
 import {unquantise} from '../../core/exact.ts';
 import {histogramQuantile} from '../../core/histogram.ts';
+import {WEIGHT_DIGITS, WEIGHT_ONE} from '../../core/sampling.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import {quantileError} from '../quantile-error.ts';
 import type {ExportStore, GuardAsk, GuardStore, GuardWindow, ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
@@ -11,6 +12,9 @@ type Request = Parameters<ReadStore['windows']>[0];
 type Part = Pick<WindowRow, 'phase' | 'variant' | 'metric' | 'n' | 'sum' | 'min' | 'max'> & {
   readonly sliceStart: EpochMs;
   readonly sumSquares: number;
+  readonly denominator: number;
+  /** In whole outcomes and the metric's unit. */
+  readonly extra: {readonly n: number; readonly sum: number; readonly denominator: number};
   readonly histogram: Iterable<readonly [bucket: number, count: number]>;
 };
 
@@ -65,6 +69,10 @@ export class MemoryRead implements ReadStore, GuardStore, ExportStore {
     return rows;
   }
 
+  guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    return this.guardWindows(stream, asks);
+  }
+
   async deadLetters(filter: Parameters<ReadStore['deadLetters']>[0]): Promise<StoredDeadLetter[]> {
     const streams = filter.stream === null ? this.#state.streamNames() : [filter.stream];
     const rows = streams.flatMap(stream =>
@@ -91,10 +99,21 @@ export class MemoryRead implements ReadStore, GuardStore, ExportStore {
       ...row,
       sum: unquantise(row.sumQ, row.scale),
       sumSquares: unquantise(row.sumSquaresQ, 2 * row.scale),
+      denominator: unquantise(row.denominatorSumQ, row.scale),
+      extra: {
+        n: unquantise(row.extraWeight, WEIGHT_DIGITS),
+        sum: unquantise(row.extraSumQ, row.scale + WEIGHT_DIGITS),
+        denominator: unquantise(row.extraDenominatorSumQ, row.scale + WEIGHT_DIGITS),
+      },
     }));
     const open = [...this.#state.stream(stream).provisional.values()]
       .filter(row => row.experiment === experiment && row.sliceStart > lastClosed)
-      .map(row => ({...row, sumSquares: row.m2 + (row.sum * row.sum) / row.n}));
+      .map(row => ({
+        ...row,
+        sumSquares: row.m2 + (row.sum * row.sum) / row.n,
+        denominator: row.denominatorSum,
+        extra: {n: row.extraWeight / WEIGHT_ONE, sum: row.extraSum / WEIGHT_ONE, denominator: row.extraDenominatorSum / WEIGHT_ONE},
+      }));
     return [...closed, ...open].filter(({n, dimension, dimensionValue}) => n > 0 && dimension === (wanted?.name ?? '') && dimensionValue === (wanted?.value ?? ''));
   }
 }
@@ -113,15 +132,18 @@ function merge(
     if (first === undefined) return [];
     const total = (of: (part: Part) => number): number => group.reduce((sum, part) => sum + of(part), 0);
     const n = total(part => part.n);
-    const sum = total(part => part.sum);
-    const m2 = Math.max(0, total(part => part.sumSquares) - (sum * sum) / n);
+    const plainSum = total(part => part.sum);
+    const sum = plainSum + total(part => part.extra.sum);
+    const estimatedN = n + total(part => part.extra.n);
+    const denominator = total(part => part.denominator + part.extra.denominator);
+    const m2 = Math.max(0, total(part => part.sumSquares) - (plainSum * plainSum) / n);
     const min = group.reduce((low, part) => Math.min(low, part.min), Number.POSITIVE_INFINITY);
     const max = group.reduce((high, part) => Math.max(high, part.max), Number.NEGATIVE_INFINITY);
     const counts = group.flatMap(part => [...part.histogram]);
     const quantile = (p: number): number => histogramQuantile(summed(counts), p, {min, max});
     return [{
       stream: request.stream, experiment: request.experiment, phase: first.phase, variant: first.variant,
-      metric: first.metric, window_start: start, window_end: end, n, sum, mean: sum / n,
+      metric: first.metric, window_start: start, window_end: end, n, estimated_n: estimatedN, sum, mean: sum / (denominator === 0 ? estimatedN : denominator),
       sd: n < 2 ? null : Math.sqrt(m2 / (n - 1)), min, max, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99),
       status, revision: 0,
     }];

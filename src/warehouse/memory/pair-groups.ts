@@ -1,9 +1,12 @@
 import {quantise, roundHalfEven} from '../../core/exact.ts';
 import type {Metric} from '../../core/experiment.ts';
+import {weightOf} from '../../core/sampling.ts';
 import {gridDigits, itemMean, pairGroupsOf as groupsOf, type PairSteps, type UnitSums} from '../exact-groups.ts';
 import type {PairGroups} from '../warehouse.ts';
 import type {ScopedValue} from './scoped-outcomes.ts';
 
+/** Whether events have several weights: then sums are weighted, which cancels in a mean. */
+type Weighted = {readonly isWeighted: boolean};
 type Sums = {sumQ: bigint; denominatorQ: bigint};
 type Item = {readonly control: Sums; readonly variant: Sums; unit: string | null};
 type Pair = {readonly control: number; readonly variant: number; readonly cluster: string};
@@ -11,14 +14,14 @@ type Pair = {readonly control: number; readonly variant: number; readonly cluste
 /** Averages within (item, variant), then one difference per item that both arms answered. */
 export function pairGroupsOf(
   values: readonly ScopedValue[],
-  {control, variant, metric, listedMax}: {readonly control: string; readonly variant: string; readonly metric: Metric; readonly listedMax: number},
+  {control, variant, metric, isWeighted, listedMax}: {readonly control: string; readonly variant: string; readonly metric: Metric; readonly isWeighted: boolean; readonly listedMax: number},
 ): PairGroups {
   const items = new Map<string, Item>();
   for (const value of values) {
     const {itemId, unitId} = value.outcome;
     if (itemId === null || (value.variant !== control && value.variant !== variant)) continue;
     const item = items.get(itemId) ?? {control: {sumQ: 0n, denominatorQ: 0n}, variant: {sumQ: 0n, denominatorQ: 0n}, unit: unitId};
-    add(value.variant === control ? item.control : item.variant, value, metric);
+    add(value.variant === control ? item.control : item.variant, value, {...metric, isWeighted});
     if (unitId !== item.unit) item.unit = null;
     items.set(itemId, item);
   }
@@ -105,7 +108,7 @@ function ranksOf(distinct: readonly (readonly [step: number, count: number])[]):
 }
 
 /** One row per variant and unit. */
-export function unitSumsOf(values: readonly ScopedValue[], metric: Metric): UnitSums[] {
+export function unitSumsOf(values: readonly ScopedValue[], metric: Metric & Weighted): UnitSums[] {
   const units = new Map<string, Sums & {readonly variant: string}>();
   for (const value of values) {
     // In design `paired` a unit may have outcomes in several variants.
@@ -117,7 +120,8 @@ export function unitSumsOf(values: readonly ScopedValue[], metric: Metric): Unit
   return [...units.values()].filter(({denominatorQ}) => denominatorQ !== 0n).map(unit => ({...unit, units: 1}));
 }
 
-function add(sums: Sums, {value, denominator}: ScopedValue, {aggregate, scale}: Metric): void {
-  sums.sumQ += quantise(value, scale);
-  sums.denominatorQ += aggregate === 'ratio' ? quantise(denominator, scale) : 1n;
+function add(sums: Sums, {outcome, value, denominator}: ScopedValue, {aggregate, scale, isWeighted}: Metric & Weighted): void {
+  const weight = isWeighted ? BigInt(weightOf(outcome.sampleRate)) : 1n;
+  sums.sumQ += weight * quantise(value, scale);
+  sums.denominatorQ += weight * (aggregate === 'ratio' ? quantise(denominator, scale) : 1n);
 }

@@ -2,6 +2,7 @@ import {bucketOf} from '../../core/histogram.ts';
 import {quantise} from '../../core/exact.ts';
 import type {ExperimentView, Metric} from '../../core/experiment.ts';
 import type {OutcomeFact} from '../../core/facts.ts';
+import {WEIGHT_ONE, weightOf} from '../../core/sampling.ts';
 import type {ClosedSlice, SliceKey} from '../../core/slices.ts';
 import type {DurationMs, EpochMs} from '../../core/units.ts';
 import {countsFor, type placeOutcome, valuesOf} from './attribute-outcome.ts';
@@ -12,6 +13,9 @@ type Sums = {
   sumQ: bigint;
   sumSquaresQ: bigint;
   denominatorSumQ: bigint;
+  extraWeight: bigint;
+  extraSumQ: bigint;
+  extraDenominatorSumQ: bigint;
   min: number;
   max: number;
   histogram: Map<number, number>;
@@ -79,7 +83,7 @@ function addTo(
   const name = sliceKeyText(key);
   let entry = all.get(name);
   if (entry === undefined) {
-    const sums = {n: 0, sumQ: 0n, sumSquaresQ: 0n, denominatorSumQ: 0n, min: value, max: value, histogram: new Map()};
+    const sums = {n: 0, sumQ: 0n, sumSquaresQ: 0n, denominatorSumQ: 0n, ...NOTHING_EXTRA, min: value, max: value, histogram: new Map()};
     entry = {key, scale: metric.scale, sums};
     all.set(name, entry);
   }
@@ -88,12 +92,19 @@ function addTo(
   sums.n += 1;
   sums.sumQ += q;
   sums.sumSquaresQ += q * q;
-  sums.denominatorSumQ += quantise(denominator, metric.scale);
+  const denominatorQ = quantise(denominator, metric.scale);
+  sums.denominatorSumQ += denominatorQ;
+  const extraWeight = BigInt(weightOf(outcome.sampleRate) - WEIGHT_ONE);
+  sums.extraWeight += extraWeight;
+  sums.extraSumQ += extraWeight * q;
+  sums.extraDenominatorSumQ += extraWeight * denominatorQ;
   sums.min = Math.min(sums.min, value);
   sums.max = Math.max(sums.max, value);
   const bucket = bucketOf(value);
   sums.histogram.set(bucket, (sums.histogram.get(bucket) ?? 0) + 1);
 }
+
+const NOTHING_EXTRA = {extraWeight: 0n, extraSumQ: 0n, extraDenominatorSumQ: 0n};
 
 export const sliceKeyText = (key: SliceKey): string =>
   `${key.experiment}\0${key.sliceStart}\0${key.phase}\0${key.variant}\0${key.metric}\0${key.dimension}\0${key.dimensionValue}`;
@@ -101,8 +112,8 @@ export const sliceKeyText = (key: SliceKey): string =>
 /** Everything about a row that is not its cut, in one text. */
 export function sliceContent(row: ClosedSlice): string {
   const histogram = [...row.histogram].sort(([a], [b]) => a - b).map(([bucket, n]) => `${bucket}:${n}`);
-  const {n, scale, sumQ, sumSquaresQ, denominatorSumQ, min, max} = row;
-  return [n, scale, sumQ, sumSquaresQ, denominatorSumQ, min, max, histogram.join(',')].join(' ');
+  const {n, scale, sumQ, sumSquaresQ, denominatorSumQ, extraWeight, extraSumQ, extraDenominatorSumQ, min, max} = row;
+  return [n, scale, sumQ, sumSquaresQ, denominatorSumQ, extraWeight, extraSumQ, extraDenominatorSumQ, min, max, histogram.join(',')].join(' ');
 }
 
 /** A key that vanished in a revision. */
@@ -112,6 +123,7 @@ export const emptied = (row: ClosedSlice, cut: EpochMs, configVersion: number): 
   sumQ: 0n,
   sumSquaresQ: 0n,
   denominatorSumQ: 0n,
+  ...NOTHING_EXTRA,
   min: 0,
   max: 0,
   histogram: new Map(),

@@ -16,6 +16,7 @@ export type ScopedValue = {
 export class ScopedFacts {
   readonly #state: MemoryState;
   readonly #scope: Omit<AnalysisScope, 'phase'>;
+  #placed: PlacedOutcome[] | undefined;
 
   constructor(state: MemoryState, scope: Omit<AnalysisScope, 'phase'>) {
     this.#state = state;
@@ -32,6 +33,11 @@ export class ScopedFacts {
   }
 
   placed(): PlacedOutcome[] {
+    this.#placed ??= this.#place();
+    return this.#placed;
+  }
+
+  #place(): PlacedOutcome[] {
     const {stream, view, cut} = this.#scope;
     const store = this.#state.stream(stream);
     return store.outcomes

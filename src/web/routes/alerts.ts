@@ -1,7 +1,7 @@
 import {z} from 'zod';
 import type {DeliveryRow} from '../../warehouse/warehouse.ts';
 import {currentVersions} from '../../experiment/state.ts';
-import {guardRuleName} from '../../guard/rules.ts';
+import {ruleNameOf} from '../../guard/guard-findings.ts';
 import type {Backend} from '../backend.ts';
 import {ProblemError} from '../problem.ts';
 import {json, type Route, route, wholeNumber} from '../route.ts';
@@ -13,11 +13,22 @@ const DELIVERY = z.object({
   next_attempt_at: z.string().nullable(), changed_at: z.string(), last_status: z.number().nullable(), last_error: z.string(), duration_ms: z.number().nullable(),
 });
 const GUARD = z.object({
-  rule: z.string().nullable().describe('For a backtest; null for a guard that looks at no windows.'),
-  experiment: z.string(), version: z.number(), metric: z.string(), window_s: z.number(), above: z.number().nullable(), below: z.number().nullable(), min_n: z.number(), action: z.string(), lifecycle: z.string(),
+  rule: z.string().describe('For a backtest.'),
+  kind: z.enum(['window', 'compare', 'health', 'drift']),
+  experiment: z.string(), version: z.number(), metric: z.string().describe('Of drift a measure; empty of health.'), window_s: z.number(), above: z.number().nullable(), below: z.number().nullable(),
+  tolerate: z.union([z.object({relative: z.number()}), z.object({absolute: z.number()})]).nullable().describe('Of compare: a share of control’s value, or an amount in the metric’s unit.'),
+  min_n: z.number(), action: z.string(), lifecycle: z.string(),
+});
+const PREVENTED = z.object({
+  outcomes: z.number().describe('Of the variant while it would have been cut off; of an alert, while it fired.'),
+  metrics: z.array(z.object({
+    metric: z.string(), n: z.number(), value: z.number().nullable(), control: z.number().nullable(),
+    excess: z.number().nullable().describe('Harm beyond that of the same number of control’s outcomes: of a share, outcomes; of a mean, its sum.'),
+  })),
 });
 const EPISODE = z.object({
-  rule: z.string(), experiment: z.string(), variant: z.string(), window_start: z.string().nullable(), fired_at: z.string(), resolved_at: z.string().nullable(), value: z.number().nullable(), threshold: z.number().nullable(), reason: z.string(),
+  rule: z.string(), experiment: z.string(), variant: z.string(), action: z.string(), window_start: z.string().nullable(), fired_at: z.string(), resolved_at: z.string().nullable(), value: z.number().nullable(), threshold: z.number().nullable(), n: z.number(), reason: z.string(),
+  prevented: PREVENTED.nullable(),
 });
 const LISTED_MAX = 1_000;
 
@@ -50,9 +61,10 @@ const stateRoutes = (backend: Backend): Route[] => [
       const {name} = await backend.stream(query.stream);
       const versions = currentVersions(backend.registry.snapshot(), name).sort((a, b) => (a.experiment < b.experiment ? -1 : 1));
       const guards = versions.flatMap(({experiment, version, definition}) =>
-        definition.guards.map(({kind, metric, windowMs, above, below, minN, action}, index) => ({
-          rule: kind === undefined ? guardRuleName({experiment, metric, index}) : null, experiment, version, metric, window_s: windowMs / 1000, above, below, min_n: minN, action, lifecycle: definition.lifecycle,
-        })),
+        definition.guards.map((guard, index) => {
+          const {kind = 'window', metric, windowMs, above, below, tolerate = null, minN, action} = guard;
+          return {rule: ruleNameOf({experiment}, guard, index), kind, experiment, version, metric, window_s: windowMs / 1000, above, below, tolerate, min_n: minN, action, lifecycle: definition.lifecycle};
+        }),
       );
       return json({guards});
     },
@@ -67,7 +79,7 @@ function backtestRoute(backend: Backend): Route {
     path: '/v1/guards/backtest',
     permission: 'read',
     tag: 'alerts',
-    summary: 'When a guard would have fired over the stored slices of the last days. Nothing is stored and nobody is told.',
+    summary: 'When a guard of any kind would have fired over the stored slices of the last days, and what it would have prevented. Nothing is stored and nobody is told.',
     query: z.object({stream, rule: z.string().min(1, 'name the guard as /v1/guards does').max(500), days: wholeNumber(1, 31).default(7)}),
     answers: {200: {describe: 'Oldest first.', schema: z.object({rule: z.string(), from: z.string(), to: z.string(), episodes: z.array(EPISODE)})}, 404: {describe: 'There is no such guard, or no data.'}, 429: {describe: 'Another backtest is under way.'}},
     handle: async ({query}) => {

@@ -17,7 +17,7 @@ export const eventRoutes = ({door}: Backend): Route[] => [
     path: '/v1/events',
     permission: 'send',
     tag: 'events',
-    summary: 'Exposures and outcomes as a JSON array, one JSON object or NDJSON, also from sendBeacon (with ?key=…). Sending the same event_id again is harmless.',
+    summary: 'Exposures and outcomes as a JSON array, one JSON object or NDJSON, also from sendBeacon (with ?key=…). Sending the same event_id again is harmless. Events without trace_id get the trace of the request’s traceparent header.',
     query: z.object({key: z.string().optional().describe('The API key, for beacons, which have no headers.')}),
     body: 'text',
     answers: {202: {describe: 'What was taken; wrong events are named.', schema: RESULT}, 400: {describe: 'None was taken.', schema: RESULT}},
@@ -25,7 +25,8 @@ export const eventRoutes = ({door}: Backend): Route[] => [
       const values = readEvents(body, String(headers['content-type'] ?? ''));
       if (typeof values === 'string') throw new ProblemError({status: 400, title: 'The events cannot be read', detail: values});
       if (values.length > EVENTS_MAX) throw new ProblemError({status: 413, title: 'Too many events', detail: `${values.length} events; send at most ${EVENTS_MAX} at once`});
-      const result = await door.accept(values);
+      const {traceparent} = headers;
+      const result = await door.accept(values, typeof traceparent === 'string' ? {traceparent} : {});
       return json(result, {status: result.accepted === 0 && result.errors.length > 0 ? 400 : 202});
     },
   }),

@@ -10,7 +10,7 @@ import {fromCursor, json, paging, type Route, route, toCursor, wholeNumber} from
 
 const VERDICT = z.looseObject({verdict_id: z.string(), experiment: z.string(), metric: z.string(), variant: z.string(), decision: z.string()});
 const WINDOW = z.object({
-  experiment: z.string(), phase: z.number(), variant: z.string(), metric: z.string(), window_start: z.string(), window_end: z.string(), n: z.number(), sum: z.number(), mean: z.number(),
+  experiment: z.string(), phase: z.number(), variant: z.string(), metric: z.string(), window_start: z.string(), window_end: z.string(), n: z.number(), estimated_n: z.number(), sum: z.number(), mean: z.number(),
   sd: z.number().nullable(), min: z.number(), max: z.number(), p50: z.number(), p95: z.number(), p99: z.number(), status: z.enum(['provisional', 'closed']), revision: z.number(),
 });
 const POINT = z.object({
@@ -78,7 +78,8 @@ function verdictRoutes({warehouse, stream: streamOf}: Backend): Route[] {
 
 const keyOf = ({experiment, metric, variant}: Verdict): string => JSON.stringify([experiment, metric, variant]);
 
-const instant = z.string().transform((text, context) => {
+/** A time in a query. */
+export const instant = z.string().transform((text, context) => {
   const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
   if (Number.isFinite(at)) return epochMs(at);
   context.addIssue({code: 'custom', message: 'write an ISO 8601 time or milliseconds since 1970'});

@@ -13,7 +13,7 @@ import {openRecordHasher} from '../../../src/worker/record-hasher.ts';
 const CODEC = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, locate: locateCells, encodeTick};
 const NOW = 1_800_000_000_000;
 const AT = {logEpoch: 3, partition: 513};
-const NOT_SLICED = {variantHint: {}, measureNames: [], measureValues: [], status: 'ok'} as const;
+const NOT_SLICED = {variantHint: {}, measureNames: [], measureValues: [], status: 'ok', sampleRate: 1} as const;
 const hasher = await openRecordHasher();
 
 const word = fc.string({unit: 'grapheme', maxLength: 90});

@@ -101,7 +101,7 @@ describe.skipIf(skipReason !== null).each([
     await warehouse.mirrorStream({name: 'w', kind: 'simulation', topic: 't', latenessMs: 2_000 as never, sliceMs: 10_000 as never, maxAgeMs: null, partitions: 2});
     const slice = {
       experiment: 'e', phase: 1, variant: 'v1', metric: 'm', dimension: '', dimensionValue: '', sliceStart: epochMs(START), partition: 0, logEpoch: 1,
-      lastOffset: 1n, n: 2, sum: 3, m2: 0.5, min: 1, max: 2, denominatorSum: 0, histogram: new Map([[1047, 1], [1082, 1]]),
+      lastOffset: 1n, n: 2, sum: 3, m2: 0.5, min: 1, max: 2, denominatorSum: 0, extraWeight: 0, extraSum: 0, extraDenominatorSum: 0, histogram: new Map([[1047, 1], [1082, 1]]),
     };
     await warehouse.insertProvisional('w', [slice]);
     await warehouse.insertProvisional('w', [{...slice, lastOffset: 2n, n: 3, sum: 5}, {...slice, partition: 1}]);

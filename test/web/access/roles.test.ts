@@ -35,6 +35,7 @@ const ALLOWED: Readonly<Record<string, readonly Who[]>> = {
   'GET /v1/verdicts/:verdict': READS,
   'GET /v1/trend': READS,
   'GET /v1/windows': READS,
+  'GET /v1/comparison': READS,
   'GET /v1/live': READS,
   'GET /v1/report': READS,
   'GET /v1/reports/:file': READS,

@@ -12,7 +12,8 @@ CREATE TABLE analysis_outcomes (
   is_late Bool,
   present UInt64 COMMENT 'bit i: the outcome has a value for metric i',
   value Array(Float64) CODEC(NONE),
-  denominator Array(Float64) COMMENT 'of ratios; empty when no metric is one'
+  denominator Array(Float64) COMMENT 'of ratios; empty when no metric is one',
+  weight Int64 DEFAULT 1000000
 ) ENGINE = MergeTree
 PARTITION BY workspace
 ORDER BY tuple()
