@@ -35,7 +35,7 @@ const UNSAMPLED: WeightRange = {low: WEIGHT_ONE, high: WEIGHT_ONE};
 
 const TABLES = ['analysis_units', 'analysis_values', 'analysis_totals', 'analysis_values_seen', 'analysis_pairs'] as const;
 
-const UNITS = 'SELECT key, variant, first_ms, left_ms, forgotten_ms FROM analysis_units FINAL WHERE NOT is_crossover AND';
+const UNITS = 'SELECT key, variant, first_ms, left_ms, forgotten_ms, weight FROM analysis_units FINAL WHERE NOT is_crossover AND';
 
 /**
  * Fills, extends and drops workspaces. Facts are read, deduplicated and joined
