@@ -9,7 +9,8 @@ WITH
 SELECT {workspace:String}, {sign:Int8}, joined.key, joined.variant, toUInt128(0), event_ms,
   known.1 > 0 AND arrival_ms > intDiv(event_ms, known.1) * known.1 + known.1 + known.2,
   /* present */, /* values */, /* denominators */,
-  toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5))
+  -- An outcome counts only if its unit's exposure was sent, too.
+  greatest(toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5)), joined.weight)
 FROM outcomes FINAL
 INNER JOIN (
   /* units */

@@ -17,7 +17,7 @@ function pairsOf(answers: readonly Answer[]): PairGroups {
       outcome: {unitId: unit, itemId: item} as OutcomeFact, variant: String(arm), value: Number(value), denominator: 0,
     })),
   );
-  return pairGroupsOf(values, {control: 'a', variant: 'b', metric: makeMetric(), isWeighted: false, listedMax: 1_000});
+  return pairGroupsOf(values, {control: 'a', variant: 'b', metric: makeMetric(), weights: null, listedMax: 1_000});
 }
 
 const test95 = (pairs: PairGroups) => pairedTest(pairs, {alpha: 0.05, isShare: false});

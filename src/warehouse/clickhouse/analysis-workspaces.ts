@@ -40,7 +40,7 @@ const TABLES = ['analysis_units', 'analysis_outcomes', 'analysis_totals', 'analy
 /** Rows of one insert have keys of their own. */
 const INSERT_SETTINGS: SqlSettings = {...FINAL_WITHIN_PARTITIONS, optimize_on_insert: 0};
 
-const UNITS = 'SELECT key, variant, first_ms, left_ms, forgotten_ms FROM analysis_units FINAL WHERE NOT is_crossover AND';
+const UNITS = 'SELECT key, variant, first_ms, left_ms, forgotten_ms, weight FROM analysis_units FINAL WHERE NOT is_crossover AND';
 
 /**
  * Fills, extends and drops workspaces. Facts are read, deduplicated and joined

@@ -1,9 +1,9 @@
 import {quantise} from '../../core/exact.ts';
 import {hasDistribution, type Metric} from '../../core/experiment.ts';
-import {WEIGHT_ONE, weightOf} from '../../core/sampling.ts';
+import {WEIGHT_ONE} from '../../core/sampling.ts';
 import {epochMs} from '../../core/units.ts';
 import type {ArmSampling, ArmTotals} from '../warehouse.ts';
-import {type EventWeights, isMixed} from './event-weights.ts';
+import {type EventWeights, isMixed, outcomeWeight} from './event-weights.ts';
 import type {ScopedValue} from './scoped-outcomes.ts';
 
 type UnitSums = {sum: bigint; denominator: bigint; least: bigint};
@@ -23,7 +23,7 @@ export function armTotalsOf({metric, values, units: exposed, weights}: ArmFacts)
   const units = new Map<string, UnitSums>();
   let [sumSquaresQ, plainSumQ, outcomesWeight] = [0n, 0n, 0n];
   for (const {outcome, value, denominator} of values) {
-    const w = BigInt(weightOf(outcome.sampleRate));
+    const w = BigInt(outcomeWeight(outcome, weights));
     const unit = units.get(outcome.unitId) ?? {sum: 0n, denominator: 0n, least: w};
     const q = quantise(value, metric.scale);
     const d = metric.aggregate === 'ratio' ? quantise(denominator, metric.scale) : 1n;

@@ -5,7 +5,7 @@ import {unitGroupsOf} from '../exact-groups.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
 import type {MemoryState} from './memory-state.ts';
 import {armTotalsOf} from './arm-totals.ts';
-import {eventWeights, isMixed} from './event-weights.ts';
+import {type EventWeights, eventWeights, isMixed} from './event-weights.ts';
 import {pairGroupsOf, unitSumsOf} from './pair-groups.ts';
 import {isPlaced, ScopedFacts, type ScopedValue} from './scoped-outcomes.ts';
 
@@ -67,7 +67,7 @@ export class MemoryAnalysis implements AnalysisStore {
     const facts = new ScopedFacts(this.#state, scope);
     const values = facts.values(metric, scope.phase);
     const groups = new Map<number, Record<string, number>>();
-    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, {...metric, isWeighted: isMixed(eventWeights(facts, about(scope)))}), metric);
+    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, {...metric, weights: mixedWeights(facts, scope)}), metric);
     for (const {variant, value} of pointsOf(values, metric)) {
       const counts = groups.get(value) ?? {};
       counts[variant] = (counts[variant] ?? 0) + 1;
@@ -82,7 +82,7 @@ export class MemoryAnalysis implements AnalysisStore {
     of: {readonly control: string; readonly variant: string; readonly listedMax: number},
   ): Promise<PairGroups> {
     const facts = new ScopedFacts(this.#state, scope);
-    return pairGroupsOf(facts.values(metric, scope.phase), {...of, metric, isWeighted: isMixed(eventWeights(facts, about(scope)))});
+    return pairGroupsOf(facts.values(metric, scope.phase), {...of, metric, weights: mixedWeights(facts, scope)});
   }
 
   async relabelledArms(
@@ -170,6 +170,11 @@ type Timing = {
 };
 
 const about = ({phase, view}: AnalysisScope): {phase: number; isSplit: boolean} => ({phase, isSplit: view.definition.design === 'split'});
+
+function mixedWeights(facts: ScopedFacts, scope: AnalysisScope): EventWeights | null {
+  const weights = eventWeights(facts, about(scope));
+  return isMixed(weights) ? weights : null;
+}
 
 /** When units were first exposed, and which of them should have an outcome by now. */
 function timingOf(facts: ScopedFacts, {scope, unitsOf, inPhase}: Timing): Pick<ExposureCounts, 'due' | 'firstSeen'> {

@@ -1,12 +1,12 @@
 import {quantise, roundHalfEven} from '../../core/exact.ts';
 import type {Metric} from '../../core/experiment.ts';
-import {weightOf} from '../../core/sampling.ts';
 import {gridDigits, itemMean, pairGroupsOf as groupsOf, type PairSteps, type UnitSums} from '../exact-groups.ts';
 import type {PairGroups} from '../warehouse.ts';
+import {type EventWeights, outcomeWeight} from './event-weights.ts';
 import type {ScopedValue} from './scoped-outcomes.ts';
 
-/** Whether events have several weights: then sums are weighted, which cancels in a mean. */
-type Weighted = {readonly isWeighted: boolean};
+/** Of events that have several: then sums are weighted, which cancels in a mean. */
+type Weighted = {readonly weights: EventWeights | null};
 type Sums = {sumQ: bigint; denominatorQ: bigint};
 type Item = {readonly control: Sums; readonly variant: Sums; unit: string | null};
 type Pair = {readonly control: number; readonly variant: number; readonly cluster: string};
@@ -14,14 +14,14 @@ type Pair = {readonly control: number; readonly variant: number; readonly cluste
 /** Averages within (item, variant), then one difference per item that both arms answered. */
 export function pairGroupsOf(
   values: readonly ScopedValue[],
-  {control, variant, metric, isWeighted, listedMax}: {readonly control: string; readonly variant: string; readonly metric: Metric; readonly isWeighted: boolean; readonly listedMax: number},
+  {control, variant, metric, weights, listedMax}: {readonly control: string; readonly variant: string; readonly metric: Metric; readonly weights: EventWeights | null; readonly listedMax: number},
 ): PairGroups {
   const items = new Map<string, Item>();
   for (const value of values) {
     const {itemId, unitId} = value.outcome;
     if (itemId === null || (value.variant !== control && value.variant !== variant)) continue;
     const item = items.get(itemId) ?? {control: {sumQ: 0n, denominatorQ: 0n}, variant: {sumQ: 0n, denominatorQ: 0n}, unit: unitId};
-    add(value.variant === control ? item.control : item.variant, value, {...metric, isWeighted});
+    add(value.variant === control ? item.control : item.variant, value, {...metric, weights});
     if (unitId !== item.unit) item.unit = null;
     items.set(itemId, item);
   }
@@ -120,8 +120,8 @@ export function unitSumsOf(values: readonly ScopedValue[], metric: Metric & Weig
   return [...units.values()].filter(({denominatorQ}) => denominatorQ !== 0n).map(unit => ({...unit, units: 1}));
 }
 
-function add(sums: Sums, {outcome, value, denominator}: ScopedValue, {aggregate, scale, isWeighted}: Metric & Weighted): void {
-  const weight = isWeighted ? BigInt(weightOf(outcome.sampleRate)) : 1n;
+function add(sums: Sums, {outcome, value, denominator}: ScopedValue, {aggregate, scale, weights}: Metric & Weighted): void {
+  const weight = weights === null ? 1n : BigInt(outcomeWeight(outcome, weights));
   sums.sumQ += weight * quantise(value, scale);
   sums.denominatorQ += weight * (aggregate === 'ratio' ? quantise(denominator, scale) : 1n);
 }
