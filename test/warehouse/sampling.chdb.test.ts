@@ -49,11 +49,11 @@ const ANSWERS: readonly Answer[] = Array.from({length: 80}, (_, tenth): Answer[]
 }).flat();
 
 /** @param rateOf what events say; by default what they were drawn at */
-function historyOf(answers: readonly Answer[], stream = STREAM, rateOf = (rate: number): number => rate): History {
+function historyOf(answers: readonly Answer[], stream = STREAM, rateOf = (rate: number): number => rate, exposedAt = rateOf): History {
   const history = new History(stream);
-  for (let unit = 0; unit < 20; unit++) history.append({kind: 'exposure', at: 0, unitId: `u${unit}`, variant: unit % 2 === 0 ? 'v1' : 'v2', sampleRate: rateOf(1)}, {arrival: 0});
+  for (let unit = 0; unit < 20; unit++) history.append({kind: 'exposure', at: 0, unitId: `u${unit}`, variant: unit % 2 === 0 ? 'v1' : 'v2', sampleRate: exposedAt(1)}, {arrival: 0});
   for (const {at, unit, score, cost, isError, isBuyer, rate} of answers) {
-    if (at === 40_000) for (const one of NEW_UNITS) history.append({kind: 'exposure', at: 39_999, unitId: `u${one}`, variant: one % 2 === 0 ? 'v1' : 'v2', sampleRate: rateOf(0.1)}, {arrival: 39_999});
+    if (at === 40_000) for (const one of NEW_UNITS) history.append({kind: 'exposure', at: 39_999, unitId: `u${one}`, variant: one % 2 === 0 ? 'v1' : 'v2', sampleRate: exposedAt(0.1)}, {arrival: 39_999});
     history.append({kind: 'outcome', at, unitId: `u${unit}`, measures: {score, cost, ...(isBuyer ? {bought: 1} : {})}, status: isError ? 'timeout' : 'ok', sampleRate: rateOf(rate)}, {arrival: at});
   }
   return history;
@@ -100,7 +100,7 @@ describe.skipIf(skipReason !== null)('sampled outcomes count by their weight', (
     const rows = await harness.sql.select<{weight: string}>(sql, {rates});
     expect(rows.map(({weight}) => Number(weight))).toEqual(rates.map(weightOf));
     expect([weightOf(1), weightOf(0.1), weightOf(0)]).toEqual([WEIGHT_ONE, 10 * WEIGHT_ONE, 1e12]);
-    for (const query of ['slices-recompute', 'analysis-units', 'analysis-units-changed', 'analysis-values-split', 'analysis-values-paired']) expect(loadQuery(query)).toContain(WEIGHT_SQL);
+    for (const query of ['slices-recompute', 'analysis-units-met', 'analysis-outcomes-split', 'analysis-outcomes-paired']) expect(loadQuery(query)).toContain(WEIGHT_SQL);
   });
 
   test('in windows, from workers and once closed: n is what was sent, the rest what it stands for', async () => {
@@ -180,13 +180,15 @@ describe.skipIf(skipReason !== null)('sampled outcomes count by their weight', (
   }, 120_000);
 
   test('one rate for all cancels: tests say what they say unsampled, counts stand for ten times as many, and at rate 1 nothing is added', async () => {
-    const verdictsAt = async (name: string, rate: number): Promise<Verdict[]> => {
+    const verdictsAt = async (name: string, rate: number, exposedAt = rate): Promise<Verdict[]> => {
       const stream = testStream(name);
       const view = {...VIEW, stream: name};
-      const warehouse = await filled(harness.warehouse, historyOf(ANSWERS, stream, () => rate), stream);
+      const warehouse = await filled(harness.warehouse, historyOf(ANSWERS, stream, () => rate, () => exposedAt), stream);
       return verdictsOf(warehouse, stream, view);
     };
     const [full, tenth] = [await verdictsAt('full', 1), await verdictsAt('tenth', 0.1)];
+    // Outcomes that another experiment wants in full count for the units of the sample alone.
+    const beside = await verdictsAt('beside', 1, 0.1);
     const plain = (rows: readonly Verdict[]) => rows.map(({stream: _, sql: _sql, verdict_id: _id, evidence_digest: _digest, ...rest}) => rest);
     expect(JSON.stringify(full)).not.toMatch(/estimated|sampling|rates_mixed|weighted/);
     expect(plain(tenth).map(({arms, analysis: {sampling, ...analysis}, ...rest}) => {
@@ -194,6 +196,7 @@ describe.skipIf(skipReason !== null)('sampled outcomes count by their weight', (
       for (const arm of arms) expect([arm.estimated_units, arm.estimated_outcomes]).toEqual([10 * arm.units, 10 * arm.outcomes]);
       return {...rest, analysis, arms: arms.map(({estimated_units: _units, estimated_outcomes: _outcomes, ...arm}) => arm)};
     })).toEqual(plain(full));
+    expect(plain(beside)).toEqual(plain(tenth));
   }, 120_000);
 
   const windows = ({sizeMs, slideMs} = {sizeMs: 80_000, slideMs: 20_000}): Promise<WindowRow[]> =>
