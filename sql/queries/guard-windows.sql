@@ -1,24 +1,24 @@
 -- Windows of several experiments at once, each of one size and phase, by their ends; asks is
 -- [(experiment, phase, size_ms, end_ms), …]. Straight from the two tables by their keys: the views
--- plan for longer than this runs. Closed slices count as they were closed, the others from the
--- workers' memory.
+-- plan for longer than this runs. The others than closed slices come from the workers' memory.
 WITH
   (SELECT max(through_ts) FROM closings WHERE stream = {stream:String} AND kind = 'close') AS closed_through,
   fromUnixTimestamp64Milli({from_ms:Int64}, 'UTC') AS from_ts,
+  fromUnixTimestamp64Milli({to_ms:Int64}, 'UTC') AS to_ts,
   pieces AS (
     SELECT experiment, phase, variant, metric, toUnixTimestamp64Milli(slice_start) AS start_ms, n,
       toFloat64(extra_weight) / 1e6 AS extra_n, toFloat64(extra_sum_q) / exp10(scale + 6) AS extra_sum, toFloat64(extra_denominator_sum_q) / exp10(scale + 6) AS extra_denominator,
       toFloat64(sum_q) / exp10(scale) AS sum, toFloat64(denominator_sum_q) / exp10(scale) AS denominator,
       toFloat64(sum_squares_q) / exp10(2 * scale) AS squares, min, max, histogram
-    FROM slices FINAL
-    WHERE stream = {stream:String} AND experiment IN {experiments:Array(String)} AND slice_start >= from_ts AND slice_end <= closed_through
-      AND metric IN {metrics:Array(String)} AND dimension = '' AND NOT is_revision AND n > 0
+    FROM /* closed slices */
+    WHERE stream = {stream:String} AND experiment IN {experiments:Array(String)} AND slice_start >= from_ts AND slice_start < to_ts
+      AND metric IN {metrics:Array(String)} AND dimension = '' AND n > 0 /* as closed */
     UNION ALL
     SELECT experiment, phase, variant, metric, toUnixTimestamp64Milli(slice_start) AS start_ms, n,
       extra_weight / 1e6 AS extra_n, provisional_slices.extra_sum / 1e6 AS extra_sum, extra_denominator_sum / 1e6 AS extra_denominator,
       sum, denominator_sum AS denominator, m2 + sum * sum / n AS squares, min, max, histogram
     FROM provisional_slices FINAL
-    WHERE stream = {stream:String} AND experiment IN {experiments:Array(String)} AND slice_start >= greatest(from_ts, closed_through)
+    WHERE stream = {stream:String} AND experiment IN {experiments:Array(String)} AND slice_start >= greatest(from_ts, closed_through) AND slice_start < to_ts
       AND metric IN {metrics:Array(String)} AND dimension = '' AND n > 0
   ),
   asked AS (

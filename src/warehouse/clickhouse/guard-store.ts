@@ -15,31 +15,35 @@ export class ClickHouseGuardStore implements GuardStore {
     this.#reader = reader;
   }
 
-  async guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
-    const parameters = parametersOf(asks);
-    if (parameters === undefined) return [];
-    const rows = await this.#connection.select<StoredGuardWindow>(loadQuery('guard-windows'), {stream, ...parameters});
-    return rows.map(row => toWindow(stream, row));
+  guardWindows(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    return windowsOf(this.#connection, {stream, asks, source: AS_CLOSED});
   }
 
-  async guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
-    const parameters = parametersOf(asks);
-    if (parameters === undefined) return [];
-    const to = Math.max(...asks.flatMap(({ends}) => ends));
-    const rows = await this.#reader.select<StoredGuardWindow>(loadQuery('guard-windows-past'), {stream, ...parameters, to_ms: to});
-    return rows.map(row => toWindow(stream, row));
+  guardHistory(stream: string, asks: readonly GuardAsk[]): Promise<GuardWindow[]> {
+    return windowsOf(this.#reader, {stream, asks, source: AS_REVISED});
   }
 }
 
-function parametersOf(asks: readonly GuardAsk[]) {
+/** Which rows of closed slices count: as they were closed, or as they were last revised. */
+type Source = {readonly table: string; readonly only: string};
+const AS_CLOSED: Source = {table: 'slices FINAL', only: 'AND NOT is_revision AND slice_end <= closed_through'};
+const AS_REVISED: Source = {table: 'slices_latest', only: ''};
+
+type Question = {readonly stream: string; readonly asks: readonly GuardAsk[]; readonly source: Source};
+
+async function windowsOf(connection: SqlConnection, {stream, asks, source: {table, only}}: Question): Promise<GuardWindow[]> {
   const windows = asks.flatMap(({experiment, phase, sizeMs, ends}) => ends.map(end => ({tuple: [experiment, phase, sizeMs, end]})));
-  if (windows.length === 0) return undefined;
-  return {
+  if (windows.length === 0) return [];
+  const query = loadQuery('guard-windows').replace('/* closed slices */', table).replace('/* as closed */', only);
+  const rows = await connection.select<StoredGuardWindow>(query, {
+    stream,
     experiments: [...new Set(asks.map(({experiment}) => experiment))],
     metrics: [...new Set(asks.flatMap(({metrics}) => metrics))],
     from_ms: Math.min(...asks.flatMap(({sizeMs, ends}) => ends.map(end => end - sizeMs))),
+    to_ms: Math.max(...asks.flatMap(({ends}) => ends)),
     asks: windows,
-  };
+  });
+  return rows.map(row => toWindow(stream, row));
 }
 
 type StoredGuardWindow = {
