@@ -3,9 +3,9 @@ import type {ExperimentDefinition, Metric, PhaseSpan} from '../core/experiment.t
 import {epochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import type {AnalysisScope, ArmTotals} from '../warehouse/warehouse.ts';
+import {isWeighted} from './inputs.ts';
 import {planOf} from './plan.ts';
 import type {Sequential} from './sequential.ts';
-import {isWeighted} from './unpaired-tests.ts';
 
 export type AnalysisEvidenceInputs = {
   readonly scope: AnalysisScope;

@@ -27,6 +27,17 @@ export function notComputable(test: TestName, why: Pick<NotComputable, 'reason' 
   return {test, status: 'not-computable', reason: `${why.reason}: ${why.message}`};
 }
 
+type WelchNumbers = {readonly statistic: number; readonly df: number; readonly pValue: number; readonly meanDifference: number; readonly ci: readonly [number, number]};
+
+/** Evidence of Welch's t as it was computed, on values or on what was made of them. */
+export function welchEvidence(test: WelchNumbers, n: {readonly control: number; readonly variant: number}, details: NonNullable<TestEvidence['details']>): TestEvidence {
+  const {statistic, df, pValue, meanDifference, ci} = test;
+  return {
+    test: 'welch-t', status: 'ok', statistic, df, p_value: pValue, estimate: meanDifference, ci_low: ci[0], ci_high: ci[1],
+    n_control: n.control, n_variant: n.variant, details,
+  };
+}
+
 export function difference(variant: number | null, control: number | null): number | null {
   return variant === null || control === null ? null : variant - control;
 }

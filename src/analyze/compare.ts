@@ -2,11 +2,11 @@ import {type AnalysisSettings, type Design, hasDistribution} from '../core/exper
 import type {TestEvidence} from '../core/verdict.ts';
 import type {PairGroups} from '../warehouse/warehouse.ts';
 import type {AppliedTest} from './applied-test.ts';
-import {isPairable, type MetricInputs, quantileOf, totalsOf} from './inputs.ts';
+import {isPairable, type MetricInputs, quantileOf, totalsOf, isWeighted} from './inputs.ts';
 import {coverageOf, pairedTest, signedRankTest} from './paired-tests.ts';
 import {rankTest} from './rank-test.ts';
 import type {ReasonCode} from './reasons.ts';
-import {isWeighted, unpairedTest} from './unpaired-tests.ts';
+import {unpairedTest} from './unpaired-tests.ts';
 import {winsorisedTest} from './winsorised-test.ts';
 
 export type ComparisonInputs = {

@@ -65,3 +65,8 @@ const EMPTY_ARM: Omit<ArmTotals, 'variant'> = {
   eventFrom: null,
   eventTo: null,
 };
+
+/** Whether the arms' sums are weighted: events of their scope have several weights. */
+export function isWeighted(arms: readonly ArmTotals[]): boolean {
+  return arms.some(({sampling}) => sampling !== undefined && sampling.mixed !== null);
+}

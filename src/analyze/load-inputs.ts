@@ -1,8 +1,7 @@
 import {hasDistribution, type Metric} from '../core/experiment.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups} from '../warehouse/warehouse.ts';
 import {RELABELLED_UNITS_MAX, RELABELLINGS} from './calibrate.ts';
-import {type AnalysisInputs, type Distribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf} from './inputs.ts';
-import {isWeighted} from './unpaired-tests.ts';
+import {type AnalysisInputs, type Distribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf, isWeighted} from './inputs.ts';
 
 /** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
 export const DISTINCT_VALUES_MAX = 1_000_000;

@@ -2,7 +2,7 @@ import type {TestEvidence} from '../core/verdict.ts';
 import {quantileDifference} from '../stats/quantile-difference.ts';
 import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
 import {type AppliedTest, notComputable} from './applied-test.ts';
-import type {Distribution} from './inputs.ts';
+import {type Distribution, isWeighted} from './inputs.ts';
 import {quantilesOf} from './quantiles.ts';
 
 export type QuantileInputs = {
@@ -38,7 +38,7 @@ export function quantileTest(quantile: number, {totals, outcomeGroups, alpha}: Q
     quantile,
     // Several outcomes of a unit are taken as independent, which makes the interval too narrow.
     clustered: control.outcomes > control.unitsWithOutcome || variant.outcomes > variant.unitsWithOutcome,
-    ...([control, variant].some(({sampling}) => sampling !== undefined && sampling.mixed !== null) ? {weighted: false} : {}),
+    ...(isWeighted([control, variant]) ? {weighted: false} : {}),
   };
   if (test.status !== 'ok') return {...arms, effect, error: NO_METHOD, evidence: {...notComputable('quantile-difference', test), details}};
   const evidence: TestEvidence = {

@@ -1,11 +1,10 @@
 import {hasDistribution, type Metric} from '../core/experiment.ts';
 import {WEIGHT_DIGITS} from '../core/sampling.ts';
-import type {TestEvidence} from '../core/verdict.ts';
 import {welchT} from '../stats/welch-t.ts';
 import type {ArmTotals} from '../warehouse/warehouse.ts';
-import {type AppliedTest, type ArmNumbers, difference, notComputable, rootOf} from './applied-test.ts';
+import {type AppliedTest, type ArmNumbers, difference, notComputable, rootOf, welchEvidence} from './applied-test.ts';
 import {type Moments, momentsOf, ratioMomentsOf} from './exact-moments.ts';
-import {type Distribution, quantileOf} from './inputs.ts';
+import {type Distribution, isWeighted, quantileOf} from './inputs.ts';
 import {errorOfShares, proportionTest, type Successes} from './proportion-test.ts';
 import {quantileTest} from './quantile-test.ts';
 
@@ -52,11 +51,6 @@ export function unpairedTest(inputs: UnpairedInputs): AppliedTest {
 function weightedTest({metric, totals, alpha}: UnpairedInputs): AppliedTest {
   const test = welchOf(both(totals, arm => weightedMoments(arm, metric)), {alpha, method: 'weighted-delta'});
   return metric.aggregate === 'share' || metric.aggregate === 'conversion' ? withFlatShares(test) : test;
-}
-
-/** Whether the arms' sums are weighted: events of their scope have several weights. */
-export function isWeighted(arms: readonly ArmTotals[]): boolean {
-  return arms.some(({sampling}) => sampling !== undefined && sampling.mixed !== null);
 }
 
 /** Then outcomes are independent and need no clustering by unit. */
@@ -139,24 +133,12 @@ function welchOf({control, variant}: Arms<Moments>, {alpha, method}: WelchOption
     const evidence = {...notComputable('welch-t', test), details: {method}};
     return {...arms, evidence, effect, error: {status: 'not_computable', reason: test.reason}};
   }
-  const evidence: TestEvidence = {
-    test: 'welch-t',
-    status: 'ok',
-    statistic: test.statistic,
-    df: test.df,
-    p_value: test.pValue,
-    estimate: test.meanDifference,
-    ci_low: test.ci[0],
-    ci_high: test.ci[1],
-    n_control: control.n,
-    n_variant: variant.n,
-    details: {
-      method,
-      standard_error: test.standardError,
-      cohens_d: test.effectSize.cohensD,
-      hedges_g: test.effectSize.hedgesG,
-    },
-  };
+  const evidence = welchEvidence(test, {control: control.n, variant: variant.n}, {
+    method,
+    standard_error: test.standardError,
+    cohens_d: test.effectSize.cohensD,
+    hedges_g: test.effectSize.hedgesG,
+  });
   return {...arms, evidence, effect: test.meanDifference, error: {status: 'ok', value: test.standardError, method}};
 }
 

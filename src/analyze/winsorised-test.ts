@@ -1,7 +1,6 @@
-import type {TestEvidence} from '../core/verdict.ts';
 import {sum} from '../stats/sum.ts';
 import {winsorisedMeanDifference} from '../stats/winsorised-mean-difference.ts';
-import {type AppliedTest, type ArmNumbers, notComputable} from './applied-test.ts';
+import {type AppliedTest, type ArmNumbers, notComputable, welchEvidence} from './applied-test.ts';
 import type {Distribution} from './inputs.ts';
 import {twoArms} from './quantile-test.ts';
 
@@ -41,30 +40,18 @@ export function winsorisedTest(
   const clamped = groups.map(group => ({...group, value: Math.min(upperBound, Math.max(lowerBound, group.value))}));
   const outside = (pick: (group: Clamped) => number): number => groups.filter(({value}) => value < lowerBound || value > upperBound).reduce((n, group) => n + pick(group), 0);
   const plainError = plain.error.status === 'ok' ? plain.error.value : null;
-  const evidence: TestEvidence = {
-    test: 'welch-t',
-    status: 'ok',
-    statistic: test.statistic,
-    df: test.df,
-    p_value: test.pValue,
-    estimate: test.meanDifference,
-    ci_low: test.ci[0],
-    ci_high: test.ci[1],
-    n_control: test.nB,
-    n_variant: test.nA,
-    details: {
-      ...known,
-      lower_bound: lowerBound,
-      upper_bound: upperBound,
-      clamped_control: outside(({nB}) => nB),
-      clamped_variant: outside(({nA}) => nA),
-      standard_error: standardError,
-      // Against the metric's mean as it is; null where that has no standard error.
-      variance_reduction: plainError === null ? null : 1 - (standardError / plainError) ** 2,
-      cohens_d: test.effectSize.cohensD,
-      hedges_g: test.effectSize.hedgesG,
-    },
-  };
+  const evidence = welchEvidence(test, {control: test.nB, variant: test.nA}, {
+    ...known,
+    lower_bound: lowerBound,
+    upper_bound: upperBound,
+    clamped_control: outside(({nB}) => nB),
+    clamped_variant: outside(({nA}) => nA),
+    standard_error: standardError,
+    // Against the metric's mean as it is; null where that has no standard error.
+    variance_reduction: plainError === null ? null : 1 - (standardError / plainError) ** 2,
+    cohens_d: test.effectSize.cohensD,
+    hedges_g: test.effectSize.hedgesG,
+  });
   return {
     control: {n: test.nB, mean: test.meanB, sd: sdOf(clamped, {mean: test.meanB, n: test.nB}, ({nB}) => nB)},
     variant: {n: test.nA, mean: test.meanA, sd: sdOf(clamped, {mean: test.meanA, n: test.nA}, ({nA}) => nA)},

@@ -33,36 +33,26 @@ export function metricColumns(metrics: readonly Metric[], ends: readonly number[
  * @param isWeighted events have several weights: sums are of weight · q, six digits more than q
  */
 export function totalColumns(metrics: readonly Metric[], ends: readonly number[], isWeighted: boolean): string {
-  if (isWeighted) return weightedColumns(metrics);
   const each = (column: (metric: Metric, has: string | null, i: number) => string): string =>
     metrics.map((metric, i) => column(metric, presentOf(metric, ends[i] ?? 0) === '1' ? null : `bitTest(present, ${i})`, i)).join(', ');
-  const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
+  const q = (source: string, {scale}: Metric, i: number): string => {
+    const plain = quantised(`${source}[${i + 1}]`, 10 ** scale);
+    return isWeighted ? `(${plain}) * weight` : plain;
+  };
   const count = (has: string | null): string => (has === null ? 'count()' : `countIf(${has})`);
   const sum = (value: string, has: string | null): string => (has === null ? `sum(${value})` : `sumIf(${value}, ${has})`);
+  const least = (value: string, has: string | null): string => (has === null ? `min(${value})` : `min(if(${has}, ${value}, ${NEVER_MS}))`);
+  const weight = (has: string | null): string => sum('toInt128(weight)', has);
+  // Ones are counted instead of summed.
   const shares = (metric: Metric, has: string | null, i: number): string => `toInt128(${count([has, `value[${i + 1}] = 1`].filter(one => one !== null).join(' AND '))}) * ${10 ** metric.scale}`;
   return [
     `CAST([${each((_, has) => count(has))}], 'Array(UInt64)') AS n`,
-    `CAST([${each((metric, has, i) => (metricKind(metric) === 1 ? shares(metric, has, i) : sum(q('value', metric, i), has)))}], 'Array(Int128)') AS sum_q`,
-    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? sum(q('denominator', metric, i), has) : `toInt128(${count(has)})`))}], 'Array(Int128)') AS denominator_q`,
-    `CAST([${each((_, has) => (has === null ? 'min(event_ms)' : `min(if(${has}, event_ms, ${NEVER_MS}))`))}], 'Array(Int64)') AS from_ms`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 1 && !isWeighted ? shares(metric, has, i) : sum(q('value', metric, i), has)))}], 'Array(Int128)') AS sum_q`,
+    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? sum(q('denominator', metric, i), has) : isWeighted ? weight(has) : `toInt128(${count(has)})`))}], 'Array(Int128)') AS denominator_q`,
+    `CAST([${each((_, has) => least('event_ms', has))}], 'Array(Int64)') AS from_ms`,
     `CAST([${each((_, has) => (has === null ? 'max(event_ms)' : `max(if(${has}, event_ms, -1))`))}], 'Array(Int64)') AS to_ms`,
-    "CAST([], 'Array(Int128)') AS weights",
-    "CAST([], 'Array(Int64)') AS weight_least",
-  ].join(',\n  ');
-}
-
-function weightedColumns(metrics: readonly Metric[]): string {
-  const each = (column: (metric: Metric, has: string, i: number) => string): string => metrics.map((metric, i) => column(metric, `bitTest(present, ${i})`, i)).join(', ');
-  const q = (source: string, metric: Metric, i: number): string => quantised(`${source}[${i + 1}]`, 10 ** metric.scale);
-  const weights = each((_, has) => `sumIf(toInt128(weight), ${has})`);
-  return [
-    `CAST([${each((_, has) => `countIf(${has})`)}], 'Array(UInt64)') AS n`,
-    `CAST([${each((metric, has, i) => `sumIf((${q('value', metric, i)}) * weight, ${has})`)}], 'Array(Int128)') AS sum_q`,
-    `CAST([${each((metric, has, i) => (metricKind(metric) === 2 ? `sumIf((${q('denominator', metric, i)}) * weight, ${has})` : `sumIf(toInt128(weight), ${has})`))}], 'Array(Int128)') AS denominator_q`,
-    `CAST([${each((_, has) => `min(if(${has}, event_ms, ${NEVER_MS}))`)}], 'Array(Int64)') AS from_ms`,
-    `CAST([${each((_, has) => `max(if(${has}, event_ms, -1))`)}], 'Array(Int64)') AS to_ms`,
-    `CAST([${weights}], 'Array(Int128)') AS weights`,
-    `CAST([${each((_, has) => `min(if(${has}, weight, ${NEVER_MS}))`)}], 'Array(Int64)') AS weight_least`,
+    `CAST([${isWeighted ? each((_, has) => weight(has)) : ''}], 'Array(Int128)') AS weights`,
+    `CAST([${isWeighted ? each((_, has) => least('weight', has)) : ''}], 'Array(Int64)') AS weight_least`,
   ].join(',\n  ');
 }
 
