@@ -22,8 +22,6 @@ export type EmbeddedFault = {
 const run = promisify(execFile);
 const DISK_MIB = 96;
 const BATCH_EVENTS = 100;
-/** Of a process that ended. */
-const LINES_SHOWN = 6;
 const START_LIMIT_MS = 120_000;
 
 const EXPERIMENT = `experiment: disk
@@ -210,7 +208,7 @@ async function tryDisk(disk: SmallDisk, rounds: number): Promise<Verdict> {
   const unclear = disk.refusals.find(text => !/^429 .*ENOSPC.*free space on the device/.test(text));
   if (unclear !== undefined) errors.push(`a refusal does not say why: ${unclear}`);
   await until('everything accepted to be counted', START_LIMIT_MS, () => disk.hasAll()).catch(() => undefined);
-  if (!up.isRunning) errors.push(`the process ended when there was space again: ${up.lines.slice(-LINES_SHOWN).join(' | ')}`);
+  if (!up.isRunning) errors.push(`the process ended when there was space again: ${up.lastLines}`);
   const code = await up.stop();
   if (code !== 0) errors.push(`the stop ended with ${code}`);
 

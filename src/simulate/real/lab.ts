@@ -24,8 +24,6 @@ export const LATENESS_MS = 5_000;
 export const SESSION_MS = 3_000;
 const BROKER_PORT = 23_092;
 const BATCH_RECORDS = 500;
-/** Of a worker that does not get on. */
-const LINES_SHOWN = 6;
 
 const METRICS = [
   {key: 'score', measure: 'score', aggregate: 'mean', role: 'goal', direction: 'higher', dimensions: ['region']},
@@ -255,7 +253,7 @@ export class Lab {
 
   #workersOf(stream: Stream): string {
     const workers = this.#workers.filter(({name}) => name === `worker of ${stream.name}`);
-    return workers.map(({pid, isRunning, lines}) => `worker ${pid} ${isRunning ? 'runs' : 'is gone'}, last said: ${lines.slice(-LINES_SHOWN).join(' | ')}`).join('; ');
+    return workers.map(({pid, isRunning, lastLines}) => `worker ${pid} ${isRunning ? 'runs' : 'is gone'}, last said: ${lastLines}`).join('; ');
   }
 
   /** Closes and revises everything, then compares all that is stored with what the log's history says. */

@@ -9,6 +9,7 @@ import {promisify} from 'node:util';
 const run = promisify(execFile);
 const REPOSITORY = new URL('../../../', import.meta.url);
 const LINES_KEPT = 500;
+const LINES_SHOWN = 6;
 const RESTART_AFTER_MS = 1_000;
 
 export const pathInRepository = (path: string): string => fileURLToPath(new URL(path, REPOSITORY));
@@ -49,6 +50,11 @@ export class Proc {
 
   get pid(): number {
     return this.child.pid ?? 0;
+  }
+
+  /** The last lines it wrote, for whoever wonders why it does not get on. */
+  get lastLines(): string {
+    return this.lines.slice(-LINES_SHOWN).join(' | ');
   }
 
   get isRunning(): boolean {
