@@ -1,14 +1,15 @@
 /**
  * Closing: CPU per attributed outcome with three measures, in the embedded
- * engine, slice by slice and many slices in one request, and per window query for
- * ratios of size to slide. `node bench/closing.mjs [outcomes] [units]`
+ * engine, slice by slice and many slices in one request; spread over an hour also a
+ * minute at a time, as a live stream closes. `node bench/closing.mjs [outcomes] [units] [slices of 10 s]`
  */
 import {eventsOf, measured, openEmbeddedWarehouse, report, round, streamOf, viewsOf, withDirectory} from './lib/harness.mjs';
 
-const [outcomes = '400000', units = '100000'] = process.argv.slice(2);
-const SLICES = 60;
+const [outcomes = '400000', units = '100000', slicesGiven = '60'] = process.argv.slice(2);
+const SLICES = Number(slicesGiven);
 const SLICE_MS = 10_000;
-const startTs = Math.floor((Date.now() - 3_600_000) / SLICE_MS) * SLICE_MS;
+/** On the hour, so that all outcomes are in one. */
+const startTs = Math.floor(Date.now() / 3_600_000 - 2) * 3_600_000;
 const INSERT_ROWS = 50_000;
 
 await withDirectory(async directory => {
@@ -27,7 +28,11 @@ await withDirectory(async directory => {
     for (let slice = 1; slice < 10; slice += 1) await close(at(slice), at(slice + 1));
   });
   line('nine slices, one by one', singles, 9 * perSlice);
-  line('fifty slices in one request', await measured(() => close(at(10), at(SLICES))), 50 * perSlice);
+  line('fifty slices in one request', await measured(() => close(at(10), at(60))), 50 * perSlice);
+  const minutes = async () => {
+    for (let slice = 60; slice < 120; slice += 6) await close(at(slice), at(slice + 6));
+  };
+  if (SLICES >= 120) line('ten minutes, six slices a request', await measured(minutes), 60 * perSlice);
   report('closing', rows, {outcomes: attributed, units: Number(units)});
   await warehouse.close();
 });

@@ -7,7 +7,7 @@ const {join} = require('node:path');
 // before anything asynchronous happens, hence CommonJS: the loader of modules has started the pool already.
 process.env.UV_THREADPOOL_SIZE ??= '16';
 
-const main = join(__dirname, '..', 'dist', 'main.js');
+const main = join(__dirname, '..', 'dist', 'bundle', 'main.js');
 if (existsSync(main)) {
   import(require('node:url').pathToFileURL(main).href);
 } else {

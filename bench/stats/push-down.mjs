@@ -10,13 +10,15 @@ import {wilcoxonFromRankSums, wilcoxonSignedRank} from '../../dist/stats/wilcoxo
 import {pairedT} from '../../dist/stats/paired-t.js';
 import {momentsOfSteps} from '../../dist/analyze/exact-moments.js';
 import {DISTINCT_VALUES_MAX} from '../../dist/analyze/load-inputs.js';
+import {gridDigits} from '../../dist/warehouse/exact-groups.js';
 import {openChdbEngine} from '../../dist/warehouse/chdb/chdb-engine.js';
 import {loadMigrations, migrate} from '../../dist/warehouse/clickhouse/migrations.js';
-import {PairStore} from '../../dist/warehouse/clickhouse/pair-store.js';
+import {gridParams, PairStore, stepsWritten} from '../../dist/warehouse/clickhouse/pair-store.js';
 import {SYSTEM_CLOCK} from '../../dist/roles/system.js';
 import {measured, report, round, withDirectory} from '../lib/harness.mjs';
 
 const [pairs = '10000000', rounds = '2'] = process.argv.slice(2);
+const DOUBLES = 'control Float64 CODEC(NONE), variant Float64 CODEC(NONE), cluster UInt128';
 const KINDS = [
   {kind: 'repeating', control: 'round(randCanonical(1) * 4000, 2)', variant: 'round(randCanonical(2) * 4000 + 1, 2)'},
   {kind: 'continuous', control: 'randNormal(100, 20, 1)', variant: 'randNormal(100.01, 20, 2)'},
@@ -28,19 +30,26 @@ await withDirectory(async directory => {
   await migrate(connection, {migrations: loadMigrations(), clock: SYSTEM_CLOCK, holder: null});
   const store = new PairStore(connection);
   const rows = [];
-  for (const [metric, {kind, control, variant}] of KINDS.entries()) {
-    await connection.command(`INSERT INTO analysis_pairs SELECT 'bench', ${metric}, 'b', true, ${control}, ${variant}, number FROM numbers(${pairs})`);
-    const of = {workspace: 'bench', metric, variant: 'b'};
+  for (const {kind, control, variant} of KINDS) {
+    // The same pairs written as doubles alone and with their steps, as an analysis writes them: what a test need not work out was paid for there.
+    for (const table of ['given', 'doubles']) await connection.command(`CREATE TABLE ${table} (${DOUBLES}) ENGINE = MergeTree ORDER BY tuple()`);
+    await connection.command(`INSERT INTO given SELECT ${control}, ${variant}, number FROM numbers(${pairs})`);
+    const [{largest}] = await connection.select('SELECT max(greatest(abs(control), abs(variant))) AS largest FROM given');
+    const of = {pairs: kind, unpaired: `${kind}/unpaired`, digits: gridDigits(largest)};
+    const steps = stepsWritten({control: 'control', variant: 'variant'});
+    const doubles = await measured(() => connection.command('INSERT INTO doubles SELECT * FROM given'));
+    const written = await measured(() => connection.command(`INSERT INTO analysis_pair_rows SELECT '${kind}', *, ${steps} FROM given`, gridParams(of.digits)));
+    for (const table of ['given', 'doubles']) await connection.command(`DROP TABLE ${table}`);
     const file = join(directory, `${kind}.bin`);
-    await connection.command(`INSERT INTO FUNCTION file('${file}', 'RowBinary') SELECT variant, control FROM analysis_pairs WHERE metric = ${metric}`);
+    await connection.command(`INSERT INTO FUNCTION file('${file}', 'RowBinary') SELECT variant, control FROM analysis_pair_rows WHERE pair_set = '${kind}'`);
     const t = await best(() => pairedTOf(store, of));
     const wilcoxon = await best(() => wilcoxonOf(store, of));
-    const [differing] = await connection.select(`SELECT toFloat64(uniq(abs(roundBankers((variant - control) * 1e8)))) AS sizes FROM analysis_pairs WHERE metric = ${metric}`);
+    const [differing] = await connection.select(`SELECT toFloat64(uniq(abs(roundBankers((variant - control) * 1e8)))) AS sizes FROM analysis_pair_rows WHERE pair_set = '${kind}'`);
     const peer = scipy(file);
     const line = (test, ours, theirs) =>
       rows.push({
-        pairs: kind, sizes: differing.sizes, test, engine_s: round(ours.seconds, 3), scipy_s: round(theirs.seconds, 3), ratio: round(ours.seconds / theirs.seconds),
-        p: ours.result.pValue, p_difference: Math.abs(ours.result.pValue / theirs.p - 1), rss_mib: ours.rssMiB,
+        pairs: kind, sizes: differing.sizes, test, engine_s: round(ours.seconds, 3), engine_cpu_s: round(ours.cpu, 3), scipy_s: round(theirs.seconds, 3), scipy_cpu_s: round(theirs.cpu, 3), ratio: round(ours.seconds / theirs.seconds),
+        p: ours.result.pValue, p_difference: Math.abs(ours.result.pValue / theirs.p - 1), rss_mib: ours.rssMiB, doubles_written_s: round(doubles.seconds, 2), pairs_written_s: round(written.seconds, 2),
       });
     line('paired t', t, peer.t);
     line('Wilcoxon', wilcoxon, peer.wilcoxon);

@@ -70,7 +70,7 @@ CREATE TABLE IF NOT EXISTS assay.outcomes (
   INDEX arrival_range arrival_ts TYPE minmax GRANULARITY 1
 ) ENGINE = ReplicatedReplacingMergeTree(version)
 PARTITION BY (stream, toYYYYMM(fromUnixTimestamp64Milli(toInt64(reinterpretAsUInt64(reverse(substring(event_id, 1, 6)))), 'UTC')))
-ORDER BY (stream, intDiv(reinterpretAsUInt64(reverse(substring(event_id, 1, 6))), 3600000), unit_id, event_id)
+ORDER BY (stream, intDiv(reinterpretAsUInt64(reverse(substring(event_id, 1, 6))), 3600000), intDiv(reinterpretAsUInt64(reverse(substring(event_id, 1, 6))), 60000), unit_id, event_id)
 SETTINGS index_granularity = 2048, fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS assay.arrivals (
@@ -357,5 +357,95 @@ CREATE TABLE IF NOT EXISTS assay.analysis_outcomes (
   weight Int64 DEFAULT 1000000
 ) ENGINE = ReplicatedMergeTree
 PARTITION BY workspace
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1;
+
+CREATE TABLE IF NOT EXISTS assay.analysis_weights_seen (
+  workspace String,
+  metric UInt16,
+  key UInt128,
+  variant LowCardinality(String),
+  value Float64,
+  weight Int64 COMMENT '1 / sample_rate in millionths',
+  count Int64 COMMENT 'changes; their sum is how often the unit has the value with that weight',
+  step UInt32
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY (metric, value);
+
+CREATE TABLE IF NOT EXISTS assay.analysis_answers (
+  workspace LowCardinality(String),
+  sign Int8 COMMENT '-1 takes an outcome back that counted at the step before',
+  key UInt128 COMMENT 'hash of the unit' CODEC(NONE),
+  arm UInt8 COMMENT 'place of its variant in a list that the step has, from 1',
+  event_ms Int64 CODEC(NONE),
+  is_late Bool,
+  present UInt64 COMMENT 'bit i: the outcome has a value for metric i',
+  value Array(Float64) COMMENT 'by metric; then the denominators of ratios' CODEC(NONE),
+  weight Int64
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1, min_bytes_for_wide_part = 1000000000000, min_rows_for_wide_part = 1000000000000;
+
+CREATE TABLE IF NOT EXISTS assay.analysis_items (
+  workspace LowCardinality(String),
+  key UInt128 COMMENT 'hash of the unit' CODEC(NONE),
+  arm UInt8,
+  item UInt128 COMMENT 'hash of the item, 0 without' CODEC(NONE),
+  event_ms Int64 CODEC(NONE),
+  is_late Bool,
+  present UInt64,
+  value Array(Float64) CODEC(NONE),
+  weight Int64
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1, min_bytes_for_wide_part = 1000000000000, min_rows_for_wide_part = 1000000000000;
+
+CREATE TABLE IF NOT EXISTS assay.analysis_recounts (
+  workspace LowCardinality(String),
+  key UInt128 CODEC(NONE),
+  variant LowCardinality(String),
+  outcomes UInt64,
+  outcomes_late UInt64,
+  seen_ms Int64,
+  n Array(UInt64),
+  sum_q Array(Int128) CODEC(NONE),
+  denominator_q Array(Int128),
+  from_ms Array(Int64),
+  to_ms Array(Int64),
+  step UInt32,
+  weight_low Int64,
+  weight_high Int64,
+  weights Array(Int128),
+  weight_least Array(Int64)
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1, min_bytes_for_wide_part = 1000000000000, min_rows_for_wide_part = 1000000000000;
+
+CREATE TABLE IF NOT EXISTS assay.analysis_item_pairs (
+  workspace LowCardinality(String),
+  metric UInt16,
+  treatment LowCardinality(String),
+  is_pair Bool COMMENT 'both variants have a value',
+  control Float64 COMMENT 'mean of the item under control, nan without' CODEC(NONE),
+  variant Float64 CODEC(NONE),
+  cluster UInt128 COMMENT 'unit of the pair; one unit may have several pairs'
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY (metric, treatment, is_pair)
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1;
+
+CREATE TABLE IF NOT EXISTS assay.analysis_pair_rows (
+  pair_set LowCardinality(String) COMMENT 'one analysis, metric and two arms; other sets are of items with a value in one of these only',
+  control Float64 COMMENT 'mean of the item under control, nan without' CODEC(NONE),
+  variant Float64 CODEC(NONE),
+  cluster UInt128 COMMENT 'unit of the pair; one unit may have several pairs',
+  difference_steps Int64 COMMENT 'variant - control in steps of the decimal grid that the largest outcome tells' CODEC(NONE),
+  size_class UInt8 COMMENT '2: a value is too large for that grid; 1: one is large enough for no finer grid; 0: neither'
+) ENGINE = ReplicatedMergeTree
+PARTITION BY pair_set
 ORDER BY tuple()
 SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1;

@@ -161,6 +161,7 @@ start() {
   [ $tls = no ] || make_certificates "$run"
   local id users=()
   id=$(head -c16 /dev/urandom | base64 | tr '+/' '-_' | tr -d =)
+  id=${id/#-/A} # else it is taken for an option
   [ $sasl = no ] || users=(--add-scram 'SCRAM-SHA-256=[name=alice,password=alice-secret]' --add-scram 'SCRAM-SHA-512=[name=alice,password=alice-secret]')
   for i in $(seq "$count"); do
     write_properties "$run" "$i" "$count" "$port"

@@ -1,5 +1,5 @@
 -- Outcomes of one phase of a paired experiment that arrived in (since, cut]: the hint decides, and event time.
-INSERT INTO analysis_outcomes (workspace, sign, key, variant, item, event_ms, is_late, present, value, denominator, weight)
+INSERT INTO analysis_items (workspace, key, arm, item, event_ms, is_late, present, value, weight)
 WITH
   (SELECT (max(toInt64(slice_ms)), max(toInt64(lateness_ms))) FROM streams FINAL WHERE stream = {stream:String}) AS known,
   mapKeys(measures) AS names,
@@ -7,10 +7,10 @@ WITH
   toString(mapValues(variant_hint)[indexOf(mapKeys(variant_hint), {experiment:String})]) AS hinted,
   toUnixTimestamp64Milli(event_ts) AS event_ms,
   toUnixTimestamp64Milli(arrival_ts) AS arrival_ms
-SELECT {workspace:String}, {sign:Int8}, reinterpretAsUInt128(sipHash128(unit_id)), hinted,
+SELECT {workspace:String}, reinterpretAsUInt128(sipHash128(unit_id)), indexOf({variants:Array(String)}, hinted),
   if(isNull(item_id), toUInt128(0), reinterpretAsUInt128(sipHash128(assumeNotNull(item_id)))), event_ms,
   known.1 > 0 AND arrival_ms > intDiv(event_ms, known.1) * known.1 + known.1 + known.2,
-  /* present */, /* values */, /* denominators */,
+  /* present */, /* values */,
   toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5))
 FROM outcomes FINAL
 LEFT JOIN (

@@ -1,10 +1,8 @@
--- Extremes and the sum of squares of the values of one metric in each arm.
-SELECT variant, toString(sum(n * q * q)) AS sum_squares_q, toString(sum(n * q)) AS plain_sum_q, min(value) AS lowest, max(value) AS highest
+-- The sum of squares of the values of each metric in each arm; counts are changes, and so is what they add.
+SELECT metric, variant, toString(sum(/* count */ * q * q)) AS sum_squares_q, toString(sum(/* count */ * q)) AS plain_sum_q
 FROM (
-  SELECT variant, value, toInt256(sum(count)) AS n, toInt256(/* q */) AS q
+  SELECT metric, variant, count, /* q */ AS q
   FROM analysis_values_seen
-  WHERE workspace = {workspace:String} AND metric = {metric:UInt16}
-  GROUP BY variant, value
-  HAVING n != 0
+  WHERE workspace = {workspace:String}
 )
-GROUP BY variant
+GROUP BY metric, variant

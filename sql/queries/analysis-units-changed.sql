@@ -13,8 +13,11 @@ FROM (
 ) AS fresh
 LEFT JOIN (
   SELECT key, variant, is_crossover, first_ms, left_ms, weight, step
-  FROM analysis_units FINAL
+  FROM analysis_units
+  PREWHERE key IN (SELECT reinterpretAsUInt128(sipHash128(unit_id)) FROM /* units exposed */)
   WHERE workspace = {workspace:String}
+  ORDER BY step DESC
+  LIMIT 1 BY key
 ) AS known ON fresh.key = known.key
 WHERE known.step = 0
   OR fresh.first_ms < known.first_ms

@@ -1,7 +1,7 @@
--- Means of units, ascending, and how many units of each arm have each, as two columns.
-SELECT groupArray(point) AS points, groupArray(counts) AS counts
+-- Means of units, ascending, and how many units of each arm have each, as columns.
+SELECT groupArray(point) AS points, [/* columns */] AS counts
 FROM (
-  SELECT point, [/* counts */] AS counts
+  SELECT point, [/* counts */] AS n
   FROM (
     SELECT variant, sum_q[{metric:UInt16} + 1] AS s, denominator_q[{metric:UInt16} + 1] AS d, /* mean */ + 0. AS point
     FROM analysis_totals FINAL

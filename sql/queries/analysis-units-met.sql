@@ -4,20 +4,16 @@ SELECT reinterpretAsUInt128(sipHash128(unit_id)) AS key,
   minIf(exposures.variant, phase = {phase:UInt32}) != maxIf(exposures.variant, phase = {phase:UInt32}) AS is_crossover,
   min(if(phase = {phase:UInt32}, toUnixTimestamp64Milli(event_ts), 9000000000000000)) AS first_ms,
   min(if(phase > {phase:UInt32}, toUnixTimestamp64Milli(event_ts), 9000000000000000)) AS left_ms,
-  toUnixTimestamp64Milli(any(forgotten_ts)) AS forgotten_ms,
+  /* forgotten_ms */ AS forgotten_ms,
   minIf(toInt64(floor(1000000. / greatest(sample_rate, 0.000001) + 0.5)), phase = {phase:UInt32}) AS weight
 FROM exposures FINAL
-LEFT JOIN (
-  SELECT unit_id, max(arrival_ts) AS forgotten_ts
-  FROM tombstones
-  WHERE stream = {stream:String}
-  GROUP BY unit_id
-) AS forgotten USING (unit_id)
+/* forgotten */
 WHERE stream = {stream:String}
   AND experiment = {experiment:String}
   AND reason = 'assigned'
   AND phase >= {phase:UInt32}
   AND arrival_ts > fromUnixTimestamp64Milli({since_ms:Int64}, 'UTC')
   AND arrival_ts <= fromUnixTimestamp64Milli({cut_ms:Int64}, 'UTC')
-  AND arrival_ts > forgotten_ts
+  AND /* kept */
+  /* only */
 GROUP BY unit_id

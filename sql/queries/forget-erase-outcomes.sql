@@ -1,6 +1,6 @@
--- Facts of the unit that its tombstone covers, and later copies of them.
+-- Facts of the unit that its tombstone covers, and later copies of them. Replicas refuse a mutation with a subquery.
 ALTER TABLE outcomes DELETE
 WHERE stream = {stream:String} AND unit_id = {unit:String}
   AND (toUnixTimestamp64Milli(arrival_ts) <= {forgotten_ms:Int64}
-    OR xxHash64(concat(char(2), event_id, unit_id)) IN (SELECT id_hash FROM forgotten_events WHERE stream = {stream:String}))
+    OR has({copies:Array(UInt64)}, xxHash64(concat(char(2), event_id, unit_id))))
 SETTINGS mutations_sync = 2

@@ -2,7 +2,7 @@
 SELECT count() AS pairs, uniqExact(roundBankers((variant - control) * {unit:Float64})) AS differing
 FROM (
   SELECT control, variant
-  FROM analysis_pairs
-  WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
+  FROM analysis_pair_rows
+  WHERE indexHint(pair_set = {pairs:String})
   LIMIT 100000
 )

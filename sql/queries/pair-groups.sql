@@ -2,8 +2,8 @@
 SELECT groupArray(steps) AS steps, groupArray(n) AS counts
 FROM (
   SELECT roundBankers((variant - control) * {unit:Float64}) + 0. AS steps, toFloat64(count()) AS n
-  FROM analysis_pairs
-  WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
+  FROM analysis_pair_rows
+  WHERE indexHint(pair_set = {pairs:String})
   GROUP BY steps
   ORDER BY steps
 )

@@ -2,7 +2,7 @@
 SELECT max(greatest(abs(control), abs(variant))) AS largest
 FROM (
   SELECT control, variant
-  FROM analysis_pairs
-  WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
-  LIMIT 10000
+  FROM analysis_pair_rows
+  WHERE indexHint(pair_set = {pairs:String})
+  LIMIT 1000
 )

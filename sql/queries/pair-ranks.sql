@@ -28,8 +28,8 @@ FROM (
           arraySort(groupArray(toUInt64(2 * abs(steps)) + (steps > 0))) AS keys
         FROM (
           SELECT roundBankers((variant - control) * {unit:Float64}) AS steps
-          FROM analysis_pairs
-          WHERE workspace = {workspace:String} AND metric = {metric:UInt16} AND treatment = {variant:String} AND is_pair
+          FROM analysis_pair_rows
+          WHERE indexHint(pair_set = {pairs:String})
         )
         WHERE steps != 0
         GROUP BY bucket

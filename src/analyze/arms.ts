@@ -2,11 +2,13 @@ import type {Design} from '../core/experiment.ts';
 import {WEIGHT_ONE} from '../core/sampling.ts';
 import type {ArmEvidence} from '../core/verdict.ts';
 import {boxPlot} from '../stats/box-plot.ts';
-import type {ArmTotals} from '../warehouse/warehouse.ts';
+import {sum} from '../stats/sum.ts';
+import type {WeightedValue} from '../stats/weighted-quantile-difference.ts';
+import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
 import {rootOf} from './applied-test.ts';
 import {divide} from './exact-moments.ts';
 import type {MetricInputs} from './inputs.ts';
-import {groupsOf, quantilesOf} from './quantiles.ts';
+import {groupsOf, isWeighing, quantilesOf, weighedGroupsOf} from './quantiles.ts';
 import {armMoments} from './unpaired-tests.ts';
 
 /** One arm as the metric sees it: exact mean and spread, type-7 quantiles, whiskers at 1.5 IQR. */
@@ -15,8 +17,9 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, {units, design
   const known = {variant: arm.variant, units, outcomes: arm.outcomes, ...estimates(arm, design), mean, sd: rootOf(variance)};
   const {outcomeGroups} = inputs;
   if (outcomeGroups.status !== 'ok' || arm.outcomes === 0) return {...known, ...NO_QUANTILES};
+  if (isWeighing(outcomeGroups.groups)) return {...known, ...weightedBox(outcomeGroups.groups, arm)};
   const groups = groupsOf(outcomeGroups.groups, arm.variant);
-  const box = boxPlot({groups}, {whiskerK: 1.5});
+  const box = boxPlot({groups}, {whiskerK: WHISKER_K});
   if (box.status !== 'ok') return {...known, ...NO_QUANTILES};
   const [p95, p99] = quantilesOf(outcomeGroups.groups, arm.variant, [0.95, 0.99]);
   return {
@@ -33,6 +36,28 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, {units, design
   };
 }
 
+/** Quantiles of what the outcomes stand for; the ends and the whiskers are those of outcomes that were sent. */
+function weightedBox(groups: readonly ValueGroup[], {variant, outcomes}: ArmTotals): Pick<ArmEvidence, keyof typeof NO_QUANTILES | 'sd'> {
+  const values = groupsOf(groups, variant).map(({value}) => value);
+  const [p25, p50, p75, p95, p99] = quantilesOf(groups, variant, [0.25, 0.5, 0.75, 0.95, 0.99]);
+  if (p25 === undefined || p50 === undefined || p75 === undefined || p95 === undefined || p99 === undefined) return {...NO_QUANTILES, sd: null};
+  const reach = WHISKER_K * (p75 - p25);
+  return {
+    sd: weightedSd(weighedGroupsOf(groups, variant), outcomes), min: values[0] ?? null, p25, p50, p75, p95, p99, max: values.at(-1) ?? null,
+    whisker_low: values.find(value => value >= p25 - reach) ?? null,
+    whisker_high: values.findLast(value => value <= p75 + reach) ?? null,
+  };
+}
+
+/** With n − 1 of the outcomes that were sent, so that equal weights give the plain one. */
+function weightedSd(groups: readonly WeightedValue[], n: number): number | null {
+  if (n < 2) return null;
+  const weights = groups.map(({weight}) => divide(weight, ONE));
+  const total = sum(weights);
+  const mean = sum(groups.map(({value}, at) => value * (weights[at] ?? 0))) / total;
+  return Math.sqrt((sum(groups.map(({value}, at) => (weights[at] ?? 0) * (value - mean) ** 2)) / total) * (n / (n - 1)));
+}
+
 /** What sampled units and outcomes stand for; items of a pair are not sampled. */
 function estimates({sampling}: ArmTotals, design: Design): Pick<ArmEvidence, 'estimated_units' | 'estimated_outcomes'> {
   if (sampling === undefined) return {};
@@ -41,6 +66,7 @@ function estimates({sampling}: ArmTotals, design: Design): Pick<ArmEvidence, 'es
 }
 
 const ONE = BigInt(WEIGHT_ONE);
+const WHISKER_K = 1.5;
 
 const NO_QUANTILES = {
   min: null,

@@ -8,7 +8,7 @@ import {calibrate} from './calibrate.ts';
 import {type Comparison, compareArms} from './compare.ts';
 import {decide, type DecisionResult} from './decide.ts';
 import {checkHealth, healthFailures} from './health.ts';
-import {type AnalysisInputs, type MetricInputs, totalsOf, treatmentsOf, isWeighted} from './inputs.ts';
+import {type AnalysisInputs, isWeighted, type MetricInputs, totalsOf, treatmentsOf} from './inputs.ts';
 import {adjustedPValues, correctedAlpha} from './multiple.ts';
 import {type ReasonCode, reasonOf} from './reasons.ts';
 import {type Sequential, sequentialOf} from './sequential.ts';

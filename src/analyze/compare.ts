@@ -2,11 +2,12 @@ import {type AnalysisSettings, type Design, hasDistribution} from '../core/exper
 import type {TestEvidence} from '../core/verdict.ts';
 import type {PairGroups} from '../warehouse/warehouse.ts';
 import type {AppliedTest} from './applied-test.ts';
-import {isPairable, type MetricInputs, quantileOf, totalsOf, isWeighted} from './inputs.ts';
+import {isPairable, isWeighted, type MetricInputs, quantileOf, totalsOf} from './inputs.ts';
 import {coverageOf, pairedTest, signedRankTest} from './paired-tests.ts';
 import {rankTest} from './rank-test.ts';
 import type {ReasonCode} from './reasons.ts';
 import {unpairedTest} from './unpaired-tests.ts';
+import {weightedRankTest} from './weighted-tests.ts';
 import {winsorisedTest} from './winsorised-test.ts';
 
 export type ComparisonInputs = {
@@ -35,9 +36,10 @@ export function compareArms(of: ComparisonInputs): Comparison {
   const {alpha} = settings;
   const arms = {control, variant};
   const totals = {control: totalsOf(inputs, control), variant: totalsOf(inputs, variant)};
-  const unpaired = unpairedTest({metric: inputs.metric, totals, outcomeGroups: inputs.outcomeGroups, alpha});
+  const {weighted} = inputs;
+  const unpaired = unpairedTest({metric: inputs.metric, totals, outcomeGroups: inputs.outcomeGroups, shares: weighted?.shares ?? [], alpha});
   const isMixed = isWeighted(Object.values(totals));
-  const ranks = hasDistribution(inputs.metric) ? [rankTest(inputs.unitGroups, {...arms, isWeighted: isMixed})] : [];
+  const ranks = hasDistribution(inputs.metric) ? [ranksOf(inputs, arms)] : [];
   const pairs = of.design === 'paired' ? (inputs.pairs[variant] ?? null) : null;
   const {winsorise} = inputs.metric;
   // Clamped means of units know no weights: where rates are mixed, the weighted test stands.
@@ -62,6 +64,11 @@ export function compareArms(of: ComparisonInputs): Comparison {
   const isTelling = isPairable(inputs.metric) || quantileOf(inputs.metric) !== null;
   const exploratory = isTelling ? pairedTests.map(test => ({...test, exploratory: true})) : [];
   return finish({...unpairedOnly, tests: [...unpairedOnly.tests, ...exploratory], pairs, pairCoverage, reasons});
+}
+
+/** Means of units that were left out for a time are means of what is left of them: with weights, outcomes are ranked instead. */
+function ranksOf({weighted, unitGroups, outcomeGroups}: MetricInputs, arms: {readonly control: string; readonly variant: string}): TestEvidence {
+  return weighted === undefined ? rankTest(unitGroups, arms) : weightedRankTest(arms, {places: weighted.places[arms.variant] ?? [], outcomeGroups});
 }
 
 function finish(comparison: Comparison): Comparison {

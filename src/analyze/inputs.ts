@@ -1,6 +1,6 @@
 import type {ExperimentView, Metric} from '../core/experiment.ts';
 import type {Verdict} from '../core/verdict.ts';
-import type {AnalysisScope, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse/warehouse.ts';
+import type {AnalysisScope, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup, WeightedSums} from '../warehouse/warehouse.ts';
 
 /** Everything the rows of one experiment are made from: plain values, so that equal inputs give equal bytes. */
 export type AnalysisInputs = {
@@ -20,7 +20,16 @@ export type MetricInputs = {
   readonly unitGroups: Distribution;
   /** By treatment; empty unless the design is paired. */
   readonly pairs: Readonly<Record<string, PairGroups>>;
+  /** Where events have several weights, of metrics with a distribution. */
+  readonly weighted?: WeightedInputs;
   readonly sql: string;
+};
+
+export type WeightedInputs = {
+  /** Of a quantile: sums over the units of each arm at the arm's own quantile. */
+  readonly shares: readonly WeightedSums[];
+  /** By treatment, of it and control: the places of each one's outcomes among the other's. */
+  readonly places: Readonly<Record<string, readonly WeightedSums[]>>;
 };
 
 export type Distribution =

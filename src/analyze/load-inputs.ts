@@ -1,7 +1,8 @@
 import {hasDistribution, type Metric} from '../core/experiment.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups} from '../warehouse/warehouse.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups, WeightedSums} from '../warehouse/warehouse.ts';
 import {RELABELLED_UNITS_MAX, RELABELLINGS} from './calibrate.ts';
-import {type AnalysisInputs, type Distribution, type MetricInputs, NOT_A_DISTRIBUTION, treatmentsOf, isWeighted} from './inputs.ts';
+import {type AnalysisInputs, type Distribution, isWeighted, type MetricInputs, NOT_A_DISTRIBUTION, quantileOf, treatmentsOf, type WeightedInputs} from './inputs.ts';
+import {weightedQuantilesOf} from './quantiles.ts';
 
 /** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
 export const DISTINCT_VALUES_MAX = 1_000_000;
@@ -36,8 +37,24 @@ async function loadMetric(warehouse: AnalysisStore, scope: AnalysisScope, metric
     // With one outcome a unit its mean is that outcome.
     unitGroups: hasOneEach(totals) ? outcomeGroups : await loadGroups(warehouse, scope, {metric, per: 'unit'}),
     pairs: await loadPairs(warehouse, scope, metric),
+    ...(hasDistribution(metric) && isWeighted(totals) ? {weighted: await loadWeighted(warehouse, scope, {metric, outcomeGroups})} : {}),
     sql: warehouse.explainSql(scope, metric, isWeighted(totals)),
   };
+}
+
+/** Errors of weighted quantiles and ranks are over units, which values alone do not tell. */
+async function loadWeighted(warehouse: AnalysisStore, scope: AnalysisScope, {metric, outcomeGroups}: Pick<MetricInputs, 'metric' | 'outcomeGroups'>): Promise<WeightedInputs> {
+  const {control, variants} = scope.view.definition;
+  const quantile = quantileOf(metric);
+  const groups = outcomeGroups.status === 'ok' && quantile !== null ? outcomeGroups.groups : [];
+  const at: Record<string, number> = {};
+  for (const {key} of variants) {
+    const found = weightedQuantilesOf(groups, key)?.quantile(quantile ?? 0);
+    if (found !== undefined) at[key] = found;
+  }
+  const places: Record<string, readonly WeightedSums[]> = {};
+  for (const variant of treatmentsOf(scope.view)) places[variant] = await warehouse.weightedSums(scope, metric, {control, variant});
+  return {shares: Object.keys(at).length === 0 ? [] : await warehouse.weightedSums(scope, metric, {at}), places};
 }
 
 async function loadGroups(

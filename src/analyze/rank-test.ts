@@ -4,10 +4,10 @@ import {notComputable} from './applied-test.ts';
 import type {Distribution} from './inputs.ts';
 import {twoArms} from './quantile-test.ts';
 
-export type RankedArms = {readonly control: string; readonly variant: string; /** Events have several weights, and so have the units' means. */ readonly isWeighted?: boolean};
+export type RankedArms = {readonly control: string; readonly variant: string};
 
 /** Mann–Whitney on the units' means, each unit as one; the estimate is the Hodges–Lehmann shift of the variant. */
-export function rankTest(unitGroups: Distribution, {control, variant, isWeighted = false}: RankedArms): TestEvidence {
+export function rankTest(unitGroups: Distribution, {control, variant}: RankedArms): TestEvidence {
   if (unitGroups.status !== 'ok') return notComputable('mann-whitney-u', unitGroups.reason);
   const test = mannWhitneyU({groups: twoArms(unitGroups.groups, {a: variant, b: control})});
   if (test.status !== 'ok') return notComputable('mann-whitney-u', test);
@@ -23,7 +23,6 @@ export function rankTest(unitGroups: Distribution, {control, variant, isWeighted
       method: test.method,
       continuity: test.method === 'asymptotic',
       per: 'unit',
-      ...(isWeighted ? {unit_means: 'weighted', units: 'unweighted'} : {}),
       u_control: test.u2,
       ...(test.z === undefined ? {} : {z: test.z}),
       rank_biserial: test.effectSize.rankBiserial,

@@ -1,7 +1,7 @@
 import {hasDistribution, type Metric} from '../core/experiment.ts';
 import {WEIGHT_DIGITS} from '../core/sampling.ts';
 import {welchT} from '../stats/welch-t.ts';
-import type {ArmTotals} from '../warehouse/warehouse.ts';
+import type {ArmTotals, WeightedSums} from '../warehouse/warehouse.ts';
 import {type AppliedTest, type ArmNumbers, difference, notComputable, rootOf, welchEvidence} from './applied-test.ts';
 import {type Moments, momentsOf, ratioMomentsOf} from './exact-moments.ts';
 import {type Distribution, isWeighted, quantileOf} from './inputs.ts';
@@ -15,6 +15,8 @@ export type UnpairedInputs = {
   readonly totals: Arms<ArmTotals>;
   /** Outcomes' values, for quantiles. */
   readonly outcomeGroups: Distribution;
+  /** Of quantiles, where events have several weights. */
+  readonly shares?: readonly WeightedSums[];
   readonly alpha: number;
 };
 

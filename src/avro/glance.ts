@@ -2,7 +2,7 @@ import {OUTCOME_STATUSES, type OutcomeStatus} from '../core/events.ts';
 import {MEASURE_ABS_MAX} from '../core/exact.ts';
 import {LIMITS} from '../core/limits.ts';
 import type {BodyReader} from './body-reader.ts';
-import {ByteCache} from './byte-cache.ts';
+import {ByteCache, NOWHERE} from './byte-cache.ts';
 import {type EventArrival, EVENT_TS_MAX} from './check-event.ts';
 import {type MeasureNames, NamePath} from './name-path.ts';
 
@@ -21,6 +21,8 @@ export type Glance = {
   readonly unitEnd: number;
   /** The rest is what slices need of an outcome. Equal hints that come often are one object, equal lists of names always. */
   readonly variantHint: Readonly<Record<string, string>>;
+  /** The same for the same hint, mostly; below 0 without. */
+  readonly hintPlace: number;
   readonly measureNames: MeasureNames;
   /** One for each name; what lies behind them is old. */
   readonly measureValues: Float64Array;
@@ -54,6 +56,7 @@ const GLANCE = {
   unitAt: 0,
   unitEnd: 0,
   variantHint: {} as Glance['variantHint'],
+  hintPlace: NOWHERE,
   measureNames: [] as MeasureNames,
   measureValues: new Float64Array(ENTRIES_MAX),
   status: 'ok' as OutcomeStatus,
@@ -157,16 +160,18 @@ function takeHint(reader: BodyReader): boolean {
   for (let text = 0; text < count * 2; text++) reader.skipBytes();
   if (count > 0 && reader.long() !== 0) return false;
   const end = reader.position;
-  const known = hints.get(reader.bytes, start, end);
+  const place = hints.find(reader.bytes, start, end);
+  const known = hints.meaningAt(place);
   if (known !== undefined) {
     GLANCE.variantHint = known;
+    GLANCE.hintPlace = place;
     return true;
   }
   reader.goBack(start);
   if (!skipStrings(reader)) return false;
   reader.goBack(start);
   GLANCE.variantHint = reader.strings(ENTRIES_MAX);
-  hints.set(reader.bytes.subarray(start, end), GLANCE.variantHint);
+  GLANCE.hintPlace = hints.set(reader.bytes.subarray(start, end), GLANCE.variantHint);
   return true;
 }
 

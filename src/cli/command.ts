@@ -9,6 +9,8 @@ import type {Platform} from '../roles/platform.ts';
  */
 export type Command = {
   readonly name: string;
+  /** What else people write. */
+  readonly alias?: string;
   readonly summary: string;
   /** Positional arguments in commander's notation: `<one>`, `[many...]`. */
   readonly arguments?: string;

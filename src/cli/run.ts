@@ -33,6 +33,7 @@ export async function runCli(argv: readonly string[], io: Io, inside?: Inside): 
     });
   for (const command of COMMANDS) {
     const sub = program.command(`${command.name}${command.arguments === undefined ? '' : ` ${command.arguments}`}`).description(command.summary);
+    if (command.alias !== undefined) sub.alias(command.alias);
     for (const {flags, describe, isMany} of command.options ?? []) {
       if (isMany === true) sub.option(flags, describe, (value: string, all: string[]) => [...all, value], []);
       else sub.option(flags, describe);

@@ -10,9 +10,9 @@ export const LIMITS = {
   /** Values held between log and loop, per consumer. */
   inFlightBytesMax: 8 * 1024 * 1024,
   consumerBatchRecordsMax: 5_000,
-  /** A flush is due at whichever comes first; larger inserts make fewer parts, later ones make results late. */
-  insertBufferBytesMax: 16 * 1024 * 1024,
-  insertBufferRowsMax: 50_000,
+  /** A flush is due at whichever comes first. By age while a worker keeps up; behind, larger inserts make fewer parts (docs/adr/0011). */
+  insertBufferBytesMax: 32 * 1024 * 1024,
+  insertBufferRowsMax: 100_000,
   insertBufferAgeMsMax: 1_000,
   /** Units whose first exposures are cached per worker. */
   exposureCacheUnitsMax: 500_000,

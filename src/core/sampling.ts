@@ -4,6 +4,9 @@ export const WEIGHT_ONE = 1_000_000;
 /** Decimals that weighted sums have more than plain ones. */
 export const WEIGHT_DIGITS = 6;
 
+/** Σw² counts in these: the square of a weight of one. */
+export const SQUARE_ONE = WEIGHT_ONE * WEIGHT_ONE;
+
 /** Lower rates count as this one: a weight times a measure then fits the integers that SQL sums in. */
 export const SAMPLE_RATE_MIN = 1e-6;
 

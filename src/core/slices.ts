@@ -12,6 +12,9 @@ export type SliceKey = {
   readonly sliceStart: EpochMs;
 };
 
+/** What the outcomes of a bucket stand for beyond themselves, and the same of their squares: quantiles and errors weigh by them. */
+export type ExtraBucket<Sum> = {readonly weight: Sum; readonly squares: Sum};
+
 /** A slice from a worker's memory, of the outcomes of one partition. Floating point: never used for claims. */
 export type ProvisionalSlice = SliceKey & {
   readonly partition: number;
@@ -30,6 +33,8 @@ export type ProvisionalSlice = SliceKey & {
   readonly extraWeight: number;
   readonly extraSum: number;
   readonly extraDenominatorSum: number;
+  /** The same by bucket, Σ(w − 10⁶) and Σ(w² − 10¹²); absent where nothing was sampled. */
+  readonly extraBuckets?: ReadonlyMap<number, ExtraBucket<number>>;
   readonly histogram: Iterable<readonly [bucket: number, count: number]> & {readonly size: number};
 };
 
@@ -44,6 +49,8 @@ export type ClosedSlice = SliceKey & {
   readonly extraWeight: bigint;
   readonly extraSumQ: bigint;
   readonly extraDenominatorSumQ: bigint;
+  /** By bucket, Σ(w − 10⁶) and Σ(w² − 10¹²) of sampled outcomes. */
+  readonly extraBuckets: ReadonlyMap<number, ExtraBucket<bigint>>;
   readonly min: number;
   readonly max: number;
   readonly histogram: ReadonlyMap<number, number>;

@@ -4,7 +4,7 @@ import type {ExperimentDefinition, Lifecycle} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
 import {invalid} from './make-record.ts';
 import type {ExperimentRegistry} from './registry.ts';
-import {currentOf, currentVersions, historyOf, type StoredVersion} from './state.ts';
+import {currentOf, currentVersions, historyOf, type StoredVersion, streamsHolding} from './state.ts';
 
 /** Who changes which experiment, why, and from what he saw. */
 export type ChangeOf = {
@@ -71,7 +71,9 @@ export function requireCurrent(registry: ExperimentRegistry, stream: string, exp
   const current = currentOf(registry.snapshot(), stream, experiment);
   if (current !== undefined) return current;
   const known = currentVersions(registry.snapshot(), stream).map(version => version.experiment).sort();
-  throw new AssayError('ASSAY_NOT_FOUND', `stream ${stream} has no experiment ${experiment}; ${known.length === 0 ? 'it has none yet' : `it has ${known.join(', ')}`}`);
+  const elsewhere = streamsHolding(registry.snapshot(), experiment);
+  const hint = elsewhere.length > 0 ? `there is one in ${elsewhere.join(', ')}: name the stream` : known.length === 0 ? 'it has none yet' : `it has ${known.join(', ')}`;
+  throw new AssayError('ASSAY_NOT_FOUND', `stream ${stream} has no experiment ${experiment}; ${hint}`);
 }
 
 /** The change is made from the version seen here, so whoever was faster is not overwritten. */

@@ -83,7 +83,7 @@ const health = z.strictObject({
 const analysis = z.strictObject({
   alpha: z.number().gt(0).max(0.5).optional().describe('Default: 0.05.'),
   correction: z.enum(['holm', 'bh', 'none']).optional().describe('Default: holm.'),
-  look_every: duration.optional().describe('Default: 1m.'),
+  look_every: duration.optional().describe('How often verdicts are computed. Default: 1m, or what `analysis.every_ms` of the server says.'),
   min_n: positive.optional().describe('Units per arm before anything is decided. Default: 200.'),
   min_run: duration.optional().describe('Default: 0ms.'),
   max_n: positive.nullable().optional(),

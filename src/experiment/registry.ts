@@ -100,7 +100,7 @@ export class ExperimentRegistry {
    */
   async publish(change: ExperimentChange): Promise<StoredVersion> {
     for (let race = 1; ; race += 1) {
-      const record = makeRecord(this.#state, change);
+      const record = await this.#record(change);
       const bytes = encodeExperiment(record);
       if (bytes.length > LIMITS.eventBytesMax) {
         throw invalid(record.experiment, `takes ${bytes.length} bytes, the limit is ${LIMITS.eventBytesMax}; shorten its texts`);
@@ -139,6 +139,18 @@ export class ExperimentRegistry {
     this.#abort.abort();
     this.#wake();
     await this.#following;
+  }
+
+  /** A change is refused only after a look at the end of the log: what it builds on may have been written elsewhere a moment ago. */
+  async #record(change: ExperimentChange): Promise<ExperimentRecord> {
+    const before = this.#state;
+    try {
+      return makeRecord(before, change);
+    } catch (refusal) {
+      const state = this.#isAway ? before : await this.caughtUp().catch(() => before);
+      if (state === before) throw refusal;
+      return makeRecord(state, change);
+    }
   }
 
   async #catchUp(): Promise<void> {

@@ -59,6 +59,16 @@ export function currentVersions(state: ExperimentsState, stream?: string): Store
   });
 }
 
+/** The stream that alone holds an experiment of this name, if one does. */
+export function onlyStreamHolding(state: ExperimentsState, experiment: string): string | undefined {
+  const [only, ...others] = streamsHolding(state, experiment);
+  return others.length === 0 ? only : undefined;
+}
+
+/** The streams that hold an experiment of this name. */
+export const streamsHolding = (state: ExperimentsState, experiment: string): string[] =>
+  currentVersions(state).flatMap(version => (version.experiment === experiment ? [version.stream] : []));
+
 /** The live stream needs no announcement: services publish to it before anybody can. */
 export function streamKindOf(state: ExperimentsState, stream: string): StreamKind | undefined {
   return state.streams.get(stream)?.kind ?? (stream === LIVE_STREAM ? 'live' : undefined);

@@ -10,21 +10,34 @@ import type {Rule} from './rules.ts';
 
 type Reader = Pick<ReadStore, 'query'>;
 
+const VALUES = `
+SELECT variant, measures[{measure:String}] AS value, 1 / greatest(sample_rate, 0.000001) AS weight, event_ts >= fromUnixTimestamp64Milli({middle:Int64}) AS is_window
+FROM v_outcomes
+WHERE experiment = {experiment:String} AND mapContains(measures, {measure:String})
+  AND event_ts >= fromUnixTimestamp64Milli({begin:Int64}) AND event_ts < fromUnixTimestamp64Milli({end:Int64})`;
+
 // The engine's test throws on an empty sample, so variants that have only one of the two never reach it.
 const DRIFT = `
-SELECT variant, countIf(is_window) AS n, countIf(NOT is_window) AS earlier,
+SELECT variant, countIf(is_window) AS n, countIf(NOT is_window) AS earlier, min(weight) != max(weight) AS is_weighted,
   if(any(is_comparable), tupleElement(kolmogorovSmirnovTestOrDefaultIf('two-sided', 'asymptotic')(value, toUInt8(is_window), is_comparable), 1), NULL) AS distance
 FROM (
-  SELECT variant, value, is_window,
+  SELECT variant, value, weight, is_window,
     countIf(is_window) OVER (PARTITION BY variant) > 1 AND countIf(NOT is_window) OVER (PARTITION BY variant) > 1 AS is_comparable
-  FROM (
-    SELECT variant, measures[{measure:String}] AS value, event_ts >= fromUnixTimestamp64Milli({middle:Int64}) AS is_window
-    FROM v_outcomes
-    WHERE experiment = {experiment:String} AND mapContains(measures, {measure:String})
-      AND event_ts >= fromUnixTimestamp64Milli({begin:Int64}) AND event_ts < fromUnixTimestamp64Milli({end:Int64})
-  )
+  FROM (${VALUES})
 )
 GROUP BY variant ORDER BY variant`;
+
+// Between the distributions of what the outcomes stand for.
+const WEIGHTED_DRIFT = `
+SELECT variant, max(abs(inside / all_inside - outside / all_outside)) AS distance
+FROM (
+  SELECT variant,
+    sumIf(weight, is_window) OVER reached AS inside, sumIf(weight, NOT is_window) OVER reached AS outside,
+    sumIf(weight, is_window) OVER whole AS all_inside, sumIf(weight, NOT is_window) OVER whole AS all_outside
+  FROM (${VALUES})
+  WINDOW reached AS (PARTITION BY variant ORDER BY value RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW), whole AS (PARTITION BY variant)
+)
+GROUP BY variant`;
 
 /** Several rules look at several experiments in one round of seconds. */
 const DRIFT_SECONDS_MAX = 5;
@@ -34,13 +47,19 @@ export type DriftPlace = {readonly stream: string; readonly experiment: string; 
 /** The KS distance of the window's values from those of the reference just before it, per variant. */
 export async function readDrift(warehouse: Reader, {metric: measure, windowMs, referenceMs = 0}: Rule, {stream, experiment, at}: DriftPlace): Promise<DriftReading[]> {
   const middle = at - windowMs;
-  const rows = await warehouse.query(DRIFT, {stream, parameters: {measure, experiment, begin: middle - referenceMs, middle, end: at}, secondsMax: DRIFT_SECONDS_MAX});
-  return rows.map(row => ({
-    experiment, measure, windowMs, at,
-    variant: String(row['variant']),
-    n: Math.min(Number(row['n']), Number(row['earlier'])),
-    distance: row['distance'] === null || Number.isNaN(Number(row['distance'])) ? null : Number(row['distance']),
-  }));
+  const options = {stream, parameters: {measure, experiment, begin: middle - referenceMs, middle, end: at}, secondsMax: DRIFT_SECONDS_MAX};
+  const rows = await warehouse.query(DRIFT, options);
+  const weighted = rows.some(row => Number(row['is_weighted']) === 1) ? await warehouse.query(WEIGHTED_DRIFT, options) : [];
+  return rows.map(row => {
+    const weighed = Number(row['is_weighted']) === 1 ? weighted.find(({variant}) => variant === row['variant']) : undefined;
+    const distance = row['distance'] === null ? null : Number((weighed ?? row)['distance']);
+    return {
+      experiment, measure, windowMs, at,
+      variant: String(row['variant']),
+      n: Math.min(Number(row['n']), Number(row['earlier'])),
+      distance: distance === null || Number.isNaN(distance) ? null : distance,
+    };
+  });
 }
 
 const SCOPE = `experiment = {experiment:String} AND ({variant:String} = '' OR variant = {variant:String})

@@ -47,19 +47,20 @@ export async function backtestGuard(span: GuardSpan): Promise<Episode[]> {
   let phase: PhaseSpan | undefined;
   let isPaused = false;
   for (let at = firstAfter(span.from, look.stepMs); at <= to; at = epochMs(at + look.stepMs)) {
-    const now = phaseBefore(view, at);
-    if (now === undefined) continue;
-    if (now !== phase && phase !== undefined && decided.has(now.phase)) {
-      isPaused = false;
-      for (const course of courses) forget(course, {at: epochMs(Math.max(now.validFrom, course.episode?.at ?? 0)), ended});
-    }
-    phase = now;
-    for (const course of courses) {
-      if (isPaused || isWaiting(course, at) || (course.breaker.state === 'closed' && now.weights[course.variant] === 0)) continue;
-      const finding = course.breaker.state === 'open' ? undefined : await look.findingOf(course.variant, {phase: now.phase, at, since: course.since});
-      const step = advanceBreaker(course.breaker, {guard, finding, now: at});
-      if (step.action !== null) move(course, {step, finding, at, ended});
-      isPaused = isPaused || (step.action === 'open' && guard.action === 'pause');
+    for (const now of phasesIn(view, {from: at - look.stepMs, to: at})) {
+      if (now !== phase && phase !== undefined && decided.has(now.phase)) {
+        isPaused = false;
+        for (const course of courses) forget(course, {at: epochMs(Math.max(now.validFrom, course.episode?.at ?? 0)), ended});
+      }
+      phase = now;
+      const movedAt = epochMs(Math.min(at, now.validTo ?? at));
+      for (const course of courses) {
+        if (isPaused || isWaiting(course, movedAt) || (course.breaker.state === 'closed' && now.weights[course.variant] === 0)) continue;
+        const finding = course.breaker.state === 'open' ? undefined : await look.findingOf(course.variant, {phase: now.phase, at, since: course.since});
+        const step = advanceBreaker(course.breaker, {guard, finding, now: movedAt});
+        if (step.action !== null) move(course, {step, finding, at: movedAt, ended});
+        isPaused = isPaused || (step.action === 'open' && guard.action === 'pause');
+      }
     }
   }
   for (const course of courses) if (course.episode !== null) finish(course, {at: to, resolvedAt: null, ended});
@@ -70,8 +71,12 @@ const firstAfter = (time: EpochMs, stepMs: number): EpochMs => epochMs((Math.flo
 
 const isWaiting = ({breaker}: Course, at: EpochMs): boolean => breaker.state === 'open' && at < breaker.retryAt;
 
-/** A look at the end of a slice is at the slice before it. */
-const phaseBefore = ({phases}: ExperimentView, at: EpochMs): PhaseSpan | undefined => phases.findLast(({validFrom}) => validFrom < at);
+/**
+ * A look at the end of a slice is at the slice before it, and at every phase that was in it: where the guard
+ * was on, it ended the phase it fired in before its slice was over.
+ */
+const phasesIn = ({phases}: ExperimentView, {from, to}: {readonly from: number; readonly to: EpochMs}): PhaseSpan[] =>
+  phases.filter(({validFrom, validTo}) => validFrom < to && (validTo === null || validTo > from));
 
 /** Phases that no guard began: a person has decided since, and the breaker forgets. */
 function decidedPhases(history: readonly StoredVersion[]): ReadonlySet<number> {

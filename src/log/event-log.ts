@@ -90,6 +90,8 @@ export type RawRecord = {
   readonly bytes: Uint8Array;
   readonly from: number;
   readonly to: number;
+  /** Of bytes that lie among others': who keeps the record copies them. */
+  readonly isShared?: boolean;
 };
 
 export type PartitionOffsets = {readonly partition: number; readonly start: bigint; readonly end: bigint};

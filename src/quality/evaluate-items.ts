@@ -43,6 +43,9 @@ export function parseItem(value: unknown): EvaluationItem {
   const [reference, a, b] = vectors;
   const hasAll = reference !== undefined && a !== undefined && b !== undefined;
   if (!hasAll && vectors.some(vector => vector !== undefined)) throw new TypeError('has some embeddings; give embedding_reference, embedding_a and embedding_b, or none');
+  if (hasAll && (a.length !== reference.length || b.length !== reference.length)) {
+    throw new TypeError(`embeddings have ${reference.length}, ${a.length} and ${b.length} numbers (reference, a, b); they must be of one model and one length`);
+  }
   return {item: text('item'), reference: text('reference'), candidateA: text('candidate_a'), candidateB: text('candidate_b'), embeddings: hasAll ? {reference, a, b} : null};
 }
 

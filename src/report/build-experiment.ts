@@ -30,7 +30,7 @@ export function buildExperiment({stream, experiment, rows, supersededRows}: Expe
     design: first.design,
     control: first.control,
     decision: treatments[0]?.decision ?? 'no_data',
-    headline: experimentHeadline(experiment, {treatments, hasAuditFailure: isAuditFailure(audit)}, texts),
+    headline: experimentHeadline(experiment, {treatments, doubt: auditDoubt(audit, texts)}, texts),
     treatments,
     health: buildHealth(rows, texts),
     metrics: groupBy(rows, row => row.metric).map(group => buildMetric(group, texts)),
@@ -96,14 +96,20 @@ function evidenceText(rows: readonly Verdict[], texts: Texts): string {
   });
 }
 
-type HeadlineParts = {readonly treatments: readonly TreatmentReport[]; readonly hasAuditFailure: boolean};
+/** Soon after a stream's first event nothing has closed: that proves nothing, and is no mismatch. */
+function auditDoubt(audit: Verdict['audit'], texts: Texts): string[] {
+  if (!isAuditFailure(audit)) return [];
+  return [(audit.mismatch ?? 0) === 0 && audit.slices_checked === 0 ? texts.auditPending : texts.auditWarning];
+}
 
-function experimentHeadline(experiment: string, {treatments, hasAuditFailure}: HeadlineParts, texts: Texts): string {
+type HeadlineParts = {readonly treatments: readonly TreatmentReport[]; readonly doubt: readonly string[]};
+
+function experimentHeadline(experiment: string, {treatments, doubt}: HeadlineParts, texts: Texts): string {
   const [worst, ...others] = treatments;
   if (worst === undefined) return texts.nothing;
   const also = others.filter(other => other.decision !== 'keep_running').length;
   const line = texts.because(texts.inExperiment(texts.act[worst.decision](worst.variant), experiment), worst.why);
-  const parts = [line, ...(also > 0 ? [texts.moreTreatments(also)] : []), ...(hasAuditFailure ? [texts.auditWarning] : [])];
+  const parts = [line, ...(also > 0 ? [texts.moreTreatments(also)] : []), ...doubt];
   return parts.join('; ');
 }
 

@@ -104,6 +104,7 @@ export const CHINESE: Texts = {
     `显著性水平 ${alpha} 下的误报率为 ${rate}(95 % 区间 ${low} 至 ${high};${computed} 次重新分组中有 ${rejected} 次;数据截至 ${at})`,
   changeSentence: ({at, version, phase, author, reason}) => `${at} · 版本 ${version},阶段 ${phase} · ${author}:${reason}`,
   auditWarning: '数字未经证实,切片审计未通过',
+  auditPending: '数字尚未证实,还没有切片经过审计',
   nothing: '还没有结论:尚未分析任何实验',
   label: {
     report: 'Assay 报告', summary: '摘要', passRate: '检查通过率', pairCoverage: '配对覆盖率', highFindings: '高严重度发现',

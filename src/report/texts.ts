@@ -43,6 +43,7 @@ export type Texts = {
   readonly moreReasons: (count: number) => string;
   readonly moreTreatments: (count: number) => string;
   readonly auditWarning: string;
+  readonly auditPending: string;
   /** Of the points in a plot of windows. */
   readonly windowsOf: (duration: string) => string;
   readonly beforeAfter: (before: string, after: string) => string;
@@ -175,6 +176,7 @@ export const ENGLISH: Texts = {
     `${rate} false positives at alpha ${alpha} (95 % interval ${low} to ${high}; ${rejected} of ${computed} relabellings; facts through ${at})`,
   changeSentence: ({at, version, phase, author, reason}) => `${at} · version ${version}, phase ${phase} · ${author}: ${reason}`,
   auditWarning: 'numbers unproven, the audit of slices fails',
+  auditPending: 'numbers unproven so far, no slice was audited yet',
   nothing: 'No verdict yet: no experiment has been analysed',
   label: {
     report: 'Assay report', summary: 'Summary', passRate: 'Checks passed', pairCoverage: 'Pair coverage', highFindings: 'High-severity findings',

@@ -17,7 +17,7 @@ const USAGE = `Runs the embedded engine behind ClickHouse's HTTP protocol, to tr
 
 /**
  * A helper, not a server for users: whoever knows the password may do everything.
- * A parent that forked it may send {@link PlannedFault}s, or 'clear'.
+ * A parent that forked it may send {@link PlannedFault}s, and 'clear' or whose to clear.
  */
 export async function runClickHouseServer(args: readonly string[]): Promise<void> {
   const {values} = parseArgs({
@@ -46,8 +46,9 @@ export async function runClickHouseServer(args: readonly string[]): Promise<void
     spoolDirectory: join(`${engine.directory}.bodies`),
     engineVersion: 'chdb',
   });
-  process.on('message', (message: PlannedFault | 'clear') => {
+  process.on('message', (message: PlannedFault | {readonly clear: string} | 'clear') => {
     if (message === 'clear') policy.clearFaults();
+    else if ('clear' in message) policy.clearFaults(message.clear);
     else policy.plan(message);
   });
   const stop = (): void => {

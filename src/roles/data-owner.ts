@@ -1,9 +1,9 @@
 import {createHash, randomBytes, timingSafeEqual} from 'node:crypto';
-import {mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync} from 'node:fs';
+import {existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, statSync, writeFileSync} from 'node:fs';
 import {createServer as createHttpServer, type IncomingMessage, type Server, type ServerResponse} from 'node:http';
 import {createServer as createNetServer, type Server as NetServer} from 'node:net';
 import type {AddressInfo} from 'node:net';
-import {join} from 'node:path';
+import {dirname, join, resolve} from 'node:path';
 import {AssayError, messageOf} from '../core/errors.ts';
 
 /**
@@ -196,7 +196,7 @@ const stopped = (): AssayError => new AssayError('ASSAY_USAGE', 'stopped before 
 
 function makeDirectory(directory: string): string {
   try {
-    mkdirSync(directory, {recursive: true});
+    makePath(resolve(directory));
     if (!statSync(directory).isDirectory()) throw new Error('it is a file');
     return realpathSync(directory);
   } catch (error) {
@@ -205,6 +205,18 @@ function makeDirectory(directory: string): string {
       `the data directory ${directory} cannot be used (${messageOf(error)}); give a directory that can be made and written with --data`,
       {cause: error},
     );
+  }
+}
+
+/** Level by level: Node's own way never ends where a file system says ENOENT to a new directory in one that is there, as /proc does. */
+function makePath(path: string): void {
+  if (existsSync(path)) return;
+  makePath(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    // Another process may have been first.
+    if (!existsSync(path)) throw error;
   }
 }
 

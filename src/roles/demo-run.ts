@@ -3,7 +3,7 @@ import {AssayError} from '../core/errors.ts';
 import {type Stream, streamTopic} from '../core/streams.ts';
 import {addMs, durationMs, type EpochMs, epochMs} from '../core/units.ts';
 import {parseDefinition, requireDefinition} from '../experiment/definition.ts';
-import {currentOf} from '../experiment/state.ts';
+import {currentOf, historyOf, versionAt} from '../experiment/state.ts';
 import type {NewRecord} from '../log/event-log.ts';
 import {partitionOf} from '../log/partitioner.ts';
 import {DEMO_EXPERIMENTS} from '../simulate/demo-experiments.ts';
@@ -68,7 +68,8 @@ export async function planSimulation({registry, codecOf}: Pick<Platform, 'regist
     ...options,
     startTs: START_TS,
     assign: (experiment, unitId) => {
-      const version = currentOf(registry.snapshot(), stream.name, experiment);
+      // As it was run: what a person changed since then holds after it.
+      const version = versionAt(historyOf(registry.snapshot(), stream.name, experiment), START_TS);
       if (version === undefined) throw new AssayError('ASSAY_NOT_FOUND', `experiment ${experiment} was not published`);
       return assign(version, {unitId}).variant;
     },

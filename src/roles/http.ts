@@ -2,19 +2,21 @@ import {LIVE_STREAM, type Stream} from '../core/streams.ts';
 import type {EpochMs} from '../core/units.ts';
 import {currentOf} from '../experiment/state.ts';
 import {EventDoor} from '../ingest/accept-events.ts';
+import {SpendBoard} from '../quality/spend-board.ts';
 import {committedOffsets} from '../closing/committed-offsets.ts';
 import {loadQuery} from '../warehouse/clickhouse/query-file.ts';
 import {AuditLog} from '../web/access/audit-log.ts';
 import {KeyRing} from '../web/access/key-file.ts';
 import type {PipelineState} from '../web/pipeline-state.ts';
 import {openServer} from '../web/server.ts';
+import {newestCut} from './analysis.ts';
 import {compareExperiment} from './compare.ts';
 import {backtestGuard} from './guard-backtest.ts';
 import {openNotifications} from './notifications.ts';
 import type {Platform} from './platform.ts';
 import {unreadyReasons} from './readiness.ts';
 import {openSqlEndpoint} from './sql-endpoint.ts';
-import {defaultStream, openLiveStream} from './streams.ts';
+import {defaultStream, openLiveStream, validFromIn} from './streams.ts';
 import {auditFileOf, keysFileOf} from './access-files.ts';
 
 export type HttpServer = {readonly url: string; /** null unless it was asked for. */ readonly sqlUrl: string | null; close(): Promise<void>};
@@ -38,6 +40,7 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
   const keys = new KeyRing({file: keysFileOf(config), clock, logger});
   const audit = new AuditLog(auditFileOf(config), logger);
   const {outbox} = openNotifications(platform);
+  const board = new SpendBoard({warehouse, stream: LIVE_STREAM, newestCut: () => newestCut(platform, live)});
   const server = await openServer({
     host: config.text('server.host'),
     port: config.number('server.port'),
@@ -48,12 +51,14 @@ export async function startHttp(platform: Platform, unready: () => readonly stri
     version: versions.assay,
     random: bytes => Buffer.from(rng.bytes(bytes)).toString('base64url'),
     keys, audit, logger, clock, door, registry, warehouse, metrics,
-    stream: named => defaultStream(platform, named),
+    stream: (named, experiment) => defaultStream(platform, named, experiment),
+    validFrom: stream => validFromIn(platform, stream),
     ...(platform.tracing === undefined ? {} : {tracing: platform.tracing}),
     pipeline: stream => pipelineState(platform, stream),
     redeliver: id => outbox.redeliver(id),
     backtest: request => backtestGuard(platform, request),
     compare: request => compareExperiment(platform, request),
+    spend: asks => board.sums(asks),
     unready: () => unreadyReasons(platform, {topic: live.topic, own: unready()}),
   });
   try {

@@ -1,7 +1,8 @@
+import {LookPlan} from '../analyze/look-plan.ts';
 import {Closer} from '../closing/closer.ts';
 import {AssayError, messageOf} from '../core/errors.ts';
+import type {ExperimentView} from '../core/experiment.ts';
 import type {Stream} from '../core/streams.ts';
-import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import {runBreakers, runDriftGuards} from '../guard/run-breakers.ts';
 import {runCanaries} from '../guard/run-canaries.ts';
@@ -31,7 +32,7 @@ export class Jobs {
   readonly #closer: Closer;
   readonly #alerts: Alerts;
   readonly #audits = new Map<string, Verdict['audit']>();
-  readonly #analysedCuts = new Map<string, EpochMs>();
+  readonly #looks: LookPlan;
 
   constructor(platform: Platform, notifications: Notifications) {
     this.#platform = platform;
@@ -43,6 +44,7 @@ export class Jobs {
       reviseEveryMs: config.number('closing.revise_every_ms'),
     });
     this.#alerts = new Alerts(platform, notifications);
+    this.#looks = new LookPlan(config.number('analysis.every_ms'));
   }
 
   get closer(): Closer {
@@ -59,7 +61,7 @@ export class Jobs {
     const parts = [
       this.#closer.run(stop.signal),
       this.#loop('audit', config.number('audit.every_ms'), stop.signal, stream => this.#audit(stream)),
-      this.#loop('analysis', config.number('analysis.every_ms'), stop.signal, stream => this.#analyse(stream)),
+      this.#loop('analysis', () => this.#looks.waitMs(this.#lookedAt()), stop.signal, stream => this.#analyse(stream)),
       this.#loop('alerts', config.number('closing.every_ms') * 5, stop.signal, stream => this.#alerts.look(stream)),
       this.#loop('guards', GUARD_EVERY_MS, stop.signal, stream => this.#act(stream, runBreakers)),
       this.#loop('drift', DRIFT_EVERY_MS, stop.signal, stream => this.#act(stream, runDriftGuards)),
@@ -79,7 +81,7 @@ export class Jobs {
   /** One analysis of every experiment that has new data, now. @returns the rows it stored */
   async analyseNow(stream: Stream): Promise<Verdict[]> {
     await this.#audit(stream);
-    return this.#analyse(stream);
+    return this.#analyse(stream, (view, {cut}) => this.#looks.isNew(view, cut));
   }
 
   /** Nothing to do while tracing is off. */
@@ -89,10 +91,10 @@ export class Jobs {
     return [this.#loop('traces', TRACES_EVERY_MS, signal, async stream => factTraces.look(stream, await newestCut(this.#platform, stream)))];
   }
 
-  async #loop(name: string, everyMs: number, signal: AbortSignal, work: (stream: Stream) => Promise<unknown>): Promise<void> {
+  async #loop(name: string, everyMs: number | (() => number), signal: AbortSignal, work: (stream: Stream) => Promise<unknown>): Promise<void> {
     const {clock, closing, logger, metrics} = this.#platform;
     while (!signal.aborted) {
-      await clock.sleep(everyMs, signal);
+      await clock.sleep(typeof everyMs === 'number' ? everyMs : everyMs(), signal);
       for (const stream of closing.streams()) {
         if (signal.aborted) return;
         const startedAt = clock.now();
@@ -114,23 +116,31 @@ export class Jobs {
     this.#audits.set(stream.name, auditState(report, this.#platform.clock.now()));
   }
 
-  /** An import's draft is analysed on demand only: nothing about it changes by itself. */
-  async #analyse(stream: Stream): Promise<Verdict[]> {
-    const {registry} = this.#platform;
+  /** Of those whose look is due and that have new data. */
+  async #analyse(stream: Stream, isDue: LookPlan['isDue'] = (view, at) => this.#looks.isDue(view, at)): Promise<Verdict[]> {
     const cut = await newestCut(this.#platform, stream);
-    if (cut === null || this.#analysedCuts.get(stream.name) === cut) return [];
+    if (cut === null) return [];
+    const at = {now: this.#platform.clock.now(), cut};
+    const due = this.#lookedAt(stream).filter(view => isDue(view, at));
+    if (due.length === 0) return [];
     // After a start the first analysis may come before the first audit; evidence without one is no evidence.
     if (!this.#audits.has(stream.name)) await this.#audit(stream);
     const audit = this.#audits.get(stream.name);
     const rows: Verdict[] = [];
-    for (const view of currentViews(registry, stream.name)) {
-      if (['draft', 'archived'].includes(view.definition.lifecycle)) continue;
+    for (const view of due) {
       const request = {stream, experiment: view.experiment, cut, live: true, ...(audit === undefined ? {} : {audit})};
       rows.push(...(await analyzeAndStore(this.#platform, request)));
+      this.#looks.looked(view, at);
     }
-    this.#analysedCuts.set(stream.name, cut);
     await this.#notifications.verdictsStored(rows);
     return rows;
+  }
+
+  /** An import's draft is analysed on demand only: nothing about it changes by itself. */
+  #lookedAt(...streams: Stream[]): ExperimentView[] {
+    const {registry, closing} = this.#platform;
+    const names = (streams.length > 0 ? streams : closing.streams()).map(({name}) => name);
+    return names.flatMap(name => currentViews(registry, name)).filter(({definition}) => !['draft', 'archived'].includes(definition.lifecycle));
   }
 
   /** An import is over, and a simulation has its own clock: guards act on what is live. */

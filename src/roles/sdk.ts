@@ -20,7 +20,9 @@ import type {PriceTable} from '../sdk/price-table.ts';
 import type {TraceContext} from '../sdk/propagation.ts';
 import {RegistryConfigSource} from '../sdk/registry-config-source.ts';
 import {Sender} from '../sdk/sender.ts';
+import {SpendFollower} from '../sdk/spend-follower.ts';
 import {type Budget, SpendLedger} from '../sdk/spend-ledger.ts';
+import {HttpSpendSource} from '../sdk/spend-source.ts';
 import {Tracker} from '../sdk/tracker.ts';
 import type {Transport} from '../sdk/transport.ts';
 import type {SdkKafka} from './sdk-kafka.ts';
@@ -43,6 +45,8 @@ export type TrackerOptions = {
   readonly prices?: PriceTable;
   /** Limits on what calls may cost; see `tracker.budget`. */
   readonly budgets?: readonly Budget[];
+  /** An Assay server that is asked what all processes have spent of the budgets (a key of the role `viewer`); without one each counts its own. */
+  readonly budgetServer?: {readonly url: string; readonly apiKey?: string};
   readonly attributes?: Readonly<Record<string, string>>;
   readonly fallbacks?: Readonly<Record<string, string>>;
   readonly limits?: Partial<SdkLimits>;
@@ -63,14 +67,19 @@ export function openTracker(options: TrackerOptions): Tracker {
   const spool = options.spool === undefined ? undefined : openSpool(options.spool, {logger, limits});
   const rng = pooled(SYSTEM_RNG);
   const sender = new Sender({transport, clock: SYSTEM_CLOCK, rng, logger, limits, ...(spool === undefined ? {} : {spool})});
+  const spend = new SpendLedger({budgets: options.budgets ?? [], clock: SYSTEM_CLOCK, limits});
+  const {budgetServer} = options;
+  const follower = budgetServer === undefined || spend.isIdle ? undefined
+    : new SpendFollower({ledger: spend, source: new HttpSpendSource({...budgetServer, requestMsMax: limits.requestMsMax}), logger, limits});
   const tracker = new Tracker({
+    ...(follower === undefined ? {} : {follower}),
     sender, config, logger, limits,
     context: new AsyncLocalStorage<TraceContext>(),
     clock: SYSTEM_CLOCK,
     rng,
     monotonicMs: () => performance.now(),
     prices: options.prices ?? {},
-    spend: new SpendLedger({budgets: options.budgets ?? [], clock: SYSTEM_CLOCK, keysMax: limits.spendersRememberedMax}),
+    spend,
     attributes: options.attributes ?? {},
     fallbacks: options.fallbacks ?? {},
     ...(options.tracing === undefined ? {} : {tracing: openOtlpTracing({serviceName: 'service', ...options.tracing, logger})}),

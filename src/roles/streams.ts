@@ -1,8 +1,10 @@
+import {committedOffsets} from '../closing/committed-offsets.ts';
 import type {Config} from '../config/load.ts';
 import {AssayError} from '../core/errors.ts';
 import {LIVE_STREAM, LIVE_TOPIC, type Stream} from '../core/streams.ts';
-import {durationMs} from '../core/units.ts';
+import {durationMs, type EpochMs, epochMs} from '../core/units.ts';
 import type {ExperimentRegistry} from '../experiment/registry.ts';
+import {onlyStreamHolding} from '../experiment/state.ts';
 import type {EventLog} from '../log/event-log.ts';
 import type {Platform} from './platform.ts';
 
@@ -53,17 +55,21 @@ async function createStreamTopic(log: EventLog, stream: Stream): Promise<void> {
 
 /**
  * The stream a command without `--stream` means: the live one once it holds an outcome,
- * otherwise the only one there is.
+ * otherwise the only one there is. Of an experiment that a single stream holds, that one.
  * @throws AssayError ASSAY_STREAM_AMBIGUOUS naming the streams, ASSAY_NOT_FOUND.
  */
-export async function defaultStream({warehouse, registry}: Pick<Platform, 'warehouse' | 'registry'>, named?: string): Promise<Stream> {
-  const streams = registry.snapshot().streams;
+export async function defaultStream({warehouse, registry}: Pick<Platform, 'warehouse' | 'registry'>, named?: string, experiment?: string): Promise<Stream> {
+  const state = registry.snapshot();
+  const {streams} = state;
   const names = [...streams.keys()].join(', ');
   if (named !== undefined) {
     const stream = streams.get(named);
     if (stream !== undefined) return stream;
     throw new AssayError('ASSAY_NOT_FOUND', `there is no stream ${named}; ${names === '' ? 'there is none at all yet' : `the streams are ${names}`}`);
   }
+  const holder = experiment === undefined ? undefined : onlyStreamHolding(state, experiment);
+  const held = holder === undefined ? undefined : streams.get(holder);
+  if (held !== undefined) return held;
   const live = streams.get(LIVE_STREAM);
   const others = [...streams.values()].filter(stream => stream !== live);
   if (live !== undefined && (others.length === 0 || (await holdsOutcomes(warehouse, live)))) return live;
@@ -71,6 +77,17 @@ export async function defaultStream({warehouse, registry}: Pick<Platform, 'wareh
   if (only === undefined) throw new AssayError('ASSAY_NOT_FOUND', 'there is no stream yet; publish events, import a file or run the demo first');
   if (second !== undefined) throw new AssayError('ASSAY_STREAM_AMBIGUOUS', `there are several streams (${names}); say which with --stream`);
   return only;
+}
+
+/**
+ * From when a person's change of an experiment holds: in a simulation, whose time is its own,
+ * after all that has arrived; elsewhere the log's clock says it.
+ */
+export async function validFromIn({log, warehouse, registry}: Pick<Platform, 'log' | 'warehouse' | 'registry'>, stream: string): Promise<{readonly validFrom?: EpochMs}> {
+  const known = registry.snapshot().streams.get(stream);
+  if (known?.kind !== 'simulation') return {};
+  const progress = await warehouse.progress(known.name, await committedOffsets(log, known));
+  return {validFrom: epochMs(Math.max(0, ...progress.map(at => (at === null ? 0 : at + 1))))};
 }
 
 /** Records in its topic prove nothing: `up` sends ticks. */

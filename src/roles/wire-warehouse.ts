@@ -35,6 +35,7 @@ export const serverOptions = (config: Config): ServerOptions => ({
   user: config.text('clickhouse.user'),
   password: config.text('clickhouse.password'),
   database: config.text('clickhouse.database'),
+  cluster: config.text('clickhouse.cluster'),
   requestTimeoutMs: config.number('clickhouse.timeout_ms'),
   caCert: caOf(config),
 });

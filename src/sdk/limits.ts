@@ -23,6 +23,12 @@ export const SDK_LIMITS = {
   exposuresRememberedMax: 100_000,
   /** Units and tenants whose spending is remembered, per budget. */
   spendersRememberedMax: 100_000,
+  /** How often the platform is asked what all processes have spent: of spenders far from a limit, near one, and how soon of new ones. */
+  spendAskMs: 10_000,
+  spendAskNearMs: 1_000,
+  spendAskNewMs: 200,
+  /** From spending to the outcome's arrival in the log: a batch's age and its delivery. */
+  spendOnTheWayMs: 10_000,
   /** What close() may take to deliver what is queued. */
   closeMsMax: 5_000,
   /** How long the server may hold back an unchanged configuration. */

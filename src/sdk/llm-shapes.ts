@@ -43,6 +43,7 @@ export function mergeFacts(known: AnswerFacts, next: AnswerFacts): AnswerFacts {
 /** Whether a chunk carries text (or a tool call), so that the first such chunk is the first token. */
 export function hasContent(chunk: unknown): boolean {
   if (typeof chunk === 'string') return chunk !== '';
+  if (chunk instanceof Uint8Array) return chunk.length > 0;
   const {choices, delta, type} = fields(chunk);
   if (Array.isArray(choices)) {
     return choices.some(choice => {

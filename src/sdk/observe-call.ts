@@ -33,6 +33,7 @@ export async function observeCall<T>(call: () => PromiseLike<T> | T, hooks: Obse
     watch.done(statusOfError(error));
     throw error;
   }
+  if (answer instanceof ReadableStream) return watchReadable(answer, watch) as T;
   if (isStream(answer)) return watchStream(answer, watch);
   watch.read(answer);
   watch.done(statusOfAnswer(answer));
@@ -90,16 +91,63 @@ class CallWatch {
 const isStream = (answer: unknown): answer is AsyncIterable<unknown> & object =>
   typeof answer === 'object' && answer !== null && Symbol.asyncIterator in answer;
 
+/** A stream of its own: readers, `tee`, `pipeTo` and `new Response` take what nobody can stand in front of. */
+function watchReadable(stream: ReadableStream<unknown>, watch: CallWatch): ReadableStream<unknown> {
+  const reader = stream.getReader();
+  return new ReadableStream<unknown>(
+    {
+      async pull(controller) {
+        try {
+          const step = await reader.read();
+          if (step.done) {
+            watch.done('ok');
+            controller.close();
+            return;
+          }
+          watch.chunk(step.value);
+          controller.enqueue(step.value);
+        } catch (error) {
+          watch.done(statusOfError(error));
+          throw error;
+        }
+      },
+      async cancel(reason) {
+        watch.done('ok');
+        await reader.cancel(reason);
+      },
+    },
+    // Nothing is read before the caller reads.
+    {highWaterMark: 0},
+  );
+}
+
+/** How clients hand their stream on: by methods that read it through its own iterator. */
+const HANDING_ON: ReadonlySet<PropertyKey> = new Set(['tee', 'toReadableStream']);
+
 /** The same object but for its iterator, so that a client's own methods (abort, tee, …) stay. */
 function watchStream<T extends AsyncIterable<unknown> & object>(stream: T, watch: CallWatch): T {
-  return new Proxy(stream, {
+  const watched: T = new Proxy(stream, {
     get(target, name) {
       if (name === Symbol.asyncIterator) return () => watchIterator(target[Symbol.asyncIterator](), watch);
       const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name === 'iterator') return () => watchIterator(value.call(target) as AsyncIterator<unknown>, watch);
       // Private fields of the client's class are only found on the object itself.
-      return typeof value === 'function' ? value.bind(target) : value;
+      return HANDING_ON.has(name) ? (...given: unknown[]) => handOn({target, watched}, value as Method, given) : value.bind(target);
     },
   });
+  return watched;
+}
+
+type Method = (this: unknown, ...given: unknown[]) => unknown;
+
+function handOn({target, watched}: {readonly target: unknown; readonly watched: unknown}, method: Method, given: unknown[]): unknown {
+  try {
+    return method.apply(watched, given);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return method.apply(target, given);
+  }
 }
 
 async function* watchIterator(iterator: AsyncIterator<unknown>, watch: CallWatch): AsyncGenerator<unknown> {

@@ -44,6 +44,8 @@ export type ObserveRequest = Omit<OutcomeRequest, 'status'> & {
 export type TrackerParts = {
   readonly sender: Sender;
   readonly spend: SpendLedger;
+  /** Brings in what other processes spend. */
+  readonly follower?: {close(): void};
   readonly config: ConfigSource;
   readonly context: AsyncLocalStorage<TraceContext>;
   readonly clock: Clock;
@@ -223,6 +225,7 @@ export class Tracker {
 
   /** Delivers what it can in this time; the rest goes to the spool, or is counted as dropped. */
   async close(timeoutMs = this.#parts.limits.closeMsMax): Promise<void> {
+    this.#parts.follower?.close();
     await this.#parts.sender.close(timeoutMs);
     await this.#parts.config.close();
     await this.#parts.tracing?.close();

@@ -13,8 +13,13 @@ interface Column {
   readonly counts: Float64Array;
 }
 
-/** Entries of the table are listed once no more of them are left, per value. */
+/**
+ * Entries of the table are listed, and sorted, once no more of them are left, per value: a walk costs less than to sort
+ * one entry a value. Where many pairs have the same value few are not reached, and more are listed.
+ */
 const LISTED_PER_VALUE = 1;
+const LISTED_EARLY = 1 / 64;
+const EARLY_TURNS = 12;
 
 /** Bounds with low < wanted ≤ high: how many pairs and how many entries of the table are at or below each. */
 interface Table {
@@ -22,6 +27,8 @@ interface Table {
   readonly upTo: (bound: number) => {readonly pairs: number; readonly entries: number};
   /** Entries with low < value ≤ high, as values and their pairs. */
   readonly between: (low: number, high: number) => {readonly value: number; readonly pairs: number}[];
+  /** The smallest value above a bound. */
+  readonly after: (bound: number) => number;
   readonly low: number;
   readonly high: number;
   /** Entries that may be listed. */
@@ -29,7 +36,12 @@ interface Table {
 }
 
 /** k-th smallest, k from 1, of (x_i + x_j)/2 over i <= j. */
-function walshAverage({values, counts}: Column, k: number): number {
+function walshAverage(column: Column, k: number): number {
+  return smallestReaching(sumsOf(column), k) / 2;
+}
+
+/** x_i + x_j over i <= j. */
+function sumsOf({values, counts}: Column): Table {
   const reached = runningTotals(counts);
   const size = values.length;
   const upTo = (bound: number) => {
@@ -59,13 +71,29 @@ function walshAverage({values, counts}: Column, k: number): number {
     }
     return found;
   };
+  const after = (bound: number) => {
+    let least = Number.POSITIVE_INFINITY;
+    let right = size - 1;
+    for (let left = 0; left < size; left++) {
+      const value = values[left] as number;
+      while (right >= 0 && value + (values[right] as number) > bound) right--;
+      const next = Math.max(left, right + 1);
+      if (next < size) least = Math.min(least, value + (values[next] as number));
+    }
+    return least;
+  };
   const low = 2 * (values[0] as number);
   const high = 2 * (values[size - 1] as number);
-  return smallestReaching({upTo, between, low, high, listed: LISTED_PER_VALUE * size}, k) / 2;
+  return {upTo, between, after, low, high, listed: LISTED_PER_VALUE * size};
 }
 
 /** k-th smallest, k from 1, of a_i − b_j. */
 function difference(a: Column, b: Column, k: number): number {
+  return smallestReaching(differencesOf(a, b), k);
+}
+
+/** a_i − b_j. */
+function differencesOf(a: Column, b: Column): Table {
   const reached = runningTotals(b.counts);
   const all = reached.at(-1) as number;
   const size = b.values.length;
@@ -92,22 +120,35 @@ function difference(a: Column, b: Column, k: number): number {
     }
     return found;
   };
+  const after = (bound: number) => {
+    let least = Number.POSITIVE_INFINITY;
+    let skipped = 0;
+    for (let i = 0; i < a.values.length; i++) {
+      const value = a.values[i] as number;
+      while (skipped < size && value - (b.values[skipped] as number) > bound) skipped++;
+      if (skipped > 0) least = Math.min(least, value - (b.values[skipped - 1] as number));
+    }
+    return least;
+  };
   const low = (a.values[0] as number) - (b.values[size - 1] as number);
   const high = (a.values.at(-1) as number) - (b.values[0] as number);
-  return smallestReaching({upTo, between, low, high, listed: LISTED_PER_VALUE * (size + a.values.length)}, k);
+  return {upTo, between, after, low, high, listed: LISTED_PER_VALUE * (size + a.values.length)};
 }
 
 function medianWalshAverage(column: Column, n: number): number {
-  return middle((n * (n + 1)) / 2, k => walshAverage(column, k));
+  return middle((n * (n + 1)) / 2, sumsOf(column)) / 2;
 }
 
 function medianDifference(a: Column, b: Column, pairs: number): number {
-  return middle(pairs, k => difference(a, b, k));
+  return middle(pairs, differencesOf(a, b));
 }
 
-function middle(size: number, select: (k: number) => number): number {
-  const lower = select(Math.floor((size + 1) / 2));
-  return size % 2 === 1 ? lower : (lower + select(size / 2 + 1)) / 2;
+/** Of the two in the middle the second is the first again, or the next value that occurs. */
+function middle(size: number, table: Table): number {
+  const half = Math.floor((size + 1) / 2);
+  const lower = smallestReaching(table, half);
+  if (size % 2 === 1) return lower;
+  return (lower + (table.upTo(lower).pairs > half ? lower : table.after(lower))) / 2;
 }
 
 function smallestReaching(table: Table, k: number): number {
@@ -115,7 +156,7 @@ function smallestReaching(table: Table, k: number): number {
   if (first.pairs >= k) return table.low;
   let below = {bound: table.low, ...first};
   let reaching = {bound: table.high, ...table.upTo(table.high)};
-  for (let turn = 0; reaching.entries - below.entries > table.listed; turn++) {
+  for (let turn = 0; reaching.entries - below.entries > table.listed * (turn < EARLY_TURNS ? LISTED_EARLY : 1); turn++) {
     const bound = nextBound(below, reaching, {k, turn});
     // Neighbouring doubles: what is left between them is one value.
     if (bound <= below.bound || bound >= reaching.bound) return reaching.bound;

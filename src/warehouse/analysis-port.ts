@@ -29,9 +29,16 @@ export interface AnalysisStore {
   /**
    * Distinct values with their counts per variant, ascending: the tie groups of Mann–Whitney,
    * quantiles and box plots. `per: outcome` takes each outcome's value, `per: unit` each unit's mean.
-   * At most `listedMax` + 1, which says that there are more.
+   * At most `listedMax` + 1, which says that there are more. Where events have several weights, outcomes come with
+   * theirs; units' means take them in already.
    */
   valueGroups(scope: AnalysisScope, metric: Metric, of: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]>;
+  /**
+   * Of a metric with a distribution, where events have several weights: of each arm, how much of its weight lies at or below
+   * a value of its own (`at`, by variant); or of two arms, the place of each outcome among those of the other arm, which
+   * is twice the weight below it and once the weight it is tied with.
+   */
+  weightedSums(scope: AnalysisScope, metric: Metric, of: WeightedAsk): Promise<WeightedSums[]>;
   /** Paired by item: averages within (item, variant) first, then groups the differences. */
   pairGroups(scope: AnalysisScope, metric: Metric, of: {readonly control: string; readonly variant: string; readonly listedMax: number}): Promise<PairGroups>;
   /**
@@ -116,8 +123,24 @@ export type MixedSums = {
 
 export type RelabelledArm = {readonly metric: string; readonly relabelling: number; readonly half: 0 | 1; readonly totals: ArmTotals};
 
-/** `counts` by variant key. */
-export type ValueGroup = {readonly value: number; readonly counts: Readonly<Record<string, number>>};
+/** `counts` by variant key; `weights`, in millionths, where events have several. */
+export type ValueGroup = {readonly value: number; readonly counts: Readonly<Record<string, number>>; readonly weights?: Readonly<Record<string, bigint>>};
+
+export type WeightedAsk = {readonly at: Readonly<Record<string, number>>} | {readonly control: string; readonly variant: string};
+
+/**
+ * Sums over the units of one arm, where events have several weights: dᵢ = Σw of a unit's outcomes in millionths, and
+ * sᵢ the same over those that count in a share, or Σw times the outcome's place.
+ */
+export type WeightedSums = {
+  readonly variant: string;
+  readonly units: number;
+  readonly sum: bigint;
+  readonly weight: bigint;
+  readonly sumSquares: bigint;
+  readonly weightSquares: bigint;
+  readonly cross: bigint;
+};
 
 /**
  * The pairs of one treatment. Differences variant − control and both sides are whole steps of the decimal

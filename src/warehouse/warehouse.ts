@@ -6,7 +6,7 @@ import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import type {AnalysisStore} from './analysis-port.ts';
 
-export type {AnalysisScope, AnalysisStore, ArmSampling, ArmTotals, ExposureCounts, MixedSums, PairGroups, RelabelledArm, ValueGroup} from './analysis-port.ts';
+export type {AnalysisScope, AnalysisStore, ArmSampling, ArmTotals, ExposureCounts, MixedSums, PairGroups, RelabelledArm, ValueGroup, WeightedAsk, WeightedSums} from './analysis-port.ts';
 
 /**
  * The port to where facts rest and questions are answered: named operations, no
@@ -237,10 +237,15 @@ export type DeliveryRow = {
   readonly duration_ms: number | null;
 };
 
+/** A page of what came no later than `through`, so that what comes in between moves nothing; the rows before it are passed over. */
+export type PageBelow = {readonly through?: EpochMs; readonly skip?: number};
+
 export interface OutboxStore {
   insertDeliveries(rows: readonly DeliveryRow[]): Promise<void>;
   /** Newest state of every delivery in one of the states (all when empty), oldest first. */
   deliveries(filter: {readonly states: readonly DeliveryRow['state'][]; readonly limit: number}): Promise<DeliveryRow[]>;
+  /** The same, newest first, for people who go through them page by page. */
+  newestDeliveries(filter: {readonly states: readonly DeliveryRow['state'][]; readonly limit: number} & PageBelow): Promise<DeliveryRow[]>;
   delivery(deliveryId: string): Promise<DeliveryRow | null>;
   /** Every attempt of a delivery, oldest first. */
   deliveryHistory(deliveryId: string): Promise<DeliveryRow[]>;
@@ -306,7 +311,8 @@ export interface ReadStore {
     /** The rows of one value of an attribute that the metric keeps slices by, in place of the totals. */
     readonly dimension?: {readonly name: string; readonly value: string};
   }): Promise<WindowRow[]>;
-  deadLetters(filter: {readonly stream: string | null; readonly code: string | null; readonly limit: number}): Promise<StoredDeadLetter[]>;
+  /** Newest first. */
+  deadLetters(filter: {readonly stream: string | null; readonly code: string | null; readonly limit: number} & PageBelow): Promise<StoredDeadLetter[]>;
 }
 
 /** Windows of one size and of one phase of an experiment, each by its end. */

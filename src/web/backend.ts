@@ -6,6 +6,7 @@ import type {ExperimentRegistry} from '../experiment/registry.ts';
 import type {Episode} from '../guard/backtest.ts';
 import type {ComparisonTable} from '../guard/comparison-table.ts';
 import type {EventDoor} from '../ingest/accept-events.ts';
+import type {SpendAsk, SpendSums} from '../quality/spend-board.ts';
 import type {DeliveryRow, OutboxStore, ReadStore, VerdictStore} from '../warehouse/warehouse.ts';
 import type {AuditLog} from './access/audit-log.ts';
 import type {LiveFeed} from './live-feed.ts';
@@ -15,7 +16,7 @@ import type {PipelineState} from './pipeline-state.ts';
 export type Backend = {
   readonly door: Pick<EventDoor, 'accept'>;
   readonly registry: ExperimentRegistry;
-  readonly warehouse: ReadStore & VerdictStore & Pick<OutboxStore, 'deliveries' | 'deliveryHistory' | 'latestAlerts'>;
+  readonly warehouse: ReadStore & VerdictStore & Pick<OutboxStore, 'newestDeliveries' | 'deliveryHistory' | 'latestAlerts'>;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly audit: AuditLog;
@@ -23,8 +24,10 @@ export type Backend = {
   /** What keeps the process from being ready; empty when it is. */
   readonly unready: () => Promise<readonly string[]>;
   readonly metrics: {readonly render: () => Promise<string>; readonly contentType: string};
-  /** The stream that requests without `stream` mean. @throws AssayError naming the streams */
-  readonly stream: (named?: string) => Promise<Stream>;
+  /** The stream that requests without `stream` mean, of an experiment if they name one. @throws AssayError naming the streams */
+  readonly stream: (named?: string, experiment?: string) => Promise<Stream>;
+  /** From when a change of an experiment holds, where the stream's own clock does not say. */
+  readonly validFrom: (stream: string) => Promise<{readonly validFrom?: EpochMs}>;
   readonly pipeline: (stream: Stream) => Promise<PipelineState>;
   /** One more attempt of a delivery. @throws AssayError ASSAY_NOT_FOUND */
   readonly redeliver: (deliveryId: string) => Promise<DeliveryRow>;
@@ -32,6 +35,8 @@ export type Backend = {
   readonly backtest: (request: {readonly stream: Stream; readonly rule: string; readonly days: number}) => Promise<{readonly rule: string; readonly from: string; readonly to: string; readonly episodes: readonly Episode[]}>;
   /** The variants side by side in one window of the present phase. @throws AssayError ASSAY_NOT_FOUND */
   readonly compare: (request: {readonly stream: Stream; readonly experiment: string; readonly windowMs: number; readonly to: EpochMs}) => Promise<ComparisonTable>;
+  /** What all processes have spent of budgets, as far as outcomes have arrived. */
+  readonly spend: (asks: readonly SpendAsk[]) => Promise<SpendSums>;
   /** Address of this server in links of reports; '' when it has none. */
   readonly publicUrl: string;
   /** Signs addresses of charts; without it none can be fetched without a key. */

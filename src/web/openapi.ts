@@ -55,7 +55,7 @@ function operationOf(route: Route): Record<string, unknown> {
     ...(parameters.length === 0 ? {} : {parameters}),
     ...(body === undefined ? {} : {requestBody: {required: true, content: bodyContent(body)}}),
     responses: {
-      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseOf(answer)])),
+      ...Object.fromEntries(Object.entries(answers).map(([status, answer]) => [status, responseOf(Number(status), answer)])),
       ...(isPublic ? {} : {401: problemResponse('A key is missing or wrong.'), 403: problemResponse('The key’s role may not do this.'), 429: problemResponse('Too many requests; Retry-After says when to come back.')}),
       default: problemResponse('What is wrong and how to mend it.'),
     },
@@ -78,8 +78,13 @@ function queryParameters(query: z.ZodType): unknown[] {
 const bodyContent = (body: z.ZodType | 'text'): unknown =>
   body === 'text' ? {'application/json': {}, 'application/x-ndjson': {}, 'text/plain': {}} : {'application/json': {schema: jsonSchema(body, 'input')}};
 
-function responseOf({describe, schema, type = 'application/json'}: AnswerDoc): unknown {
-  return {description: describe, ...(schema === undefined && type === 'application/json' ? {} : {content: {[type]: schema === undefined ? {} : {schema: jsonSchema(schema, 'output')}}})};
+function responseOf(status: number, {describe, schema, type = 'application/json'}: AnswerDoc): unknown {
+  if (WITHOUT_BODY.has(status)) return {description: describe};
+  if (status >= 400 && schema === undefined) return problemResponse(describe);
+  const shape = schema === undefined ? {} : {schema: jsonSchema(schema, 'output')};
+  return {description: describe, content: Object.fromEntries([type].flat().map(one => [one, shape]))};
 }
+
+const WITHOUT_BODY: ReadonlySet<number> = new Set([204, 304]);
 
 const problemResponse = (description: string): unknown => ({description, content: {'application/problem+json': {schema: {$ref: '#/components/schemas/Problem'}}}});

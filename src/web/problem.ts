@@ -1,3 +1,4 @@
+import {STATUS_CODES} from 'node:http';
 import type {FastifyReply} from 'fastify';
 import {AssayError, messageOf} from '../core/errors.ts';
 import type {Logger} from '../core/telemetry.ts';
@@ -12,6 +13,7 @@ export type Problem = {
   readonly code?: string;
   readonly errors?: readonly {readonly field: string; readonly message: string}[];
   readonly retryAfterSeconds?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 };
 
 /** Thrown by handlers and guards of the server; becomes the answer. */
@@ -25,11 +27,26 @@ export class ProblemError extends Error {
   }
 }
 
-export function sendProblem(reply: FastifyReply, {status, title, detail, code, errors, retryAfterSeconds}: Problem): FastifyReply {
+const bodyOf = ({status, title, detail, code, errors}: Problem): string =>
+  JSON.stringify({type: 'about:blank', title, status, detail, ...(code === undefined ? {} : {code}), ...(errors === undefined ? {} : {errors})});
+
+export function sendProblem(reply: FastifyReply, problem: Problem): FastifyReply {
+  const {status, retryAfterSeconds, headers = {}} = problem;
   if (retryAfterSeconds !== undefined) reply.header('retry-after', String(retryAfterSeconds));
-  const body = {type: 'about:blank', title, status, detail, ...(code === undefined ? {} : {code}), ...(errors === undefined ? {} : {errors})};
-  return reply.status(status).type('application/problem+json').send(JSON.stringify(body));
+  return reply.status(status).headers(headers).type('application/problem+json').send(bodyOf(problem));
 }
+
+/** Of a request that Node could not read to its end, so that there is nothing to reply with but the connection. */
+export function rawProblem(error: {readonly code?: string}): string {
+  const problem = UNREADABLE[error.code ?? ''] ?? {status: 400, title: 'The request is wrong', detail: 'it is not HTTP/1.1 as it should be'};
+  const body = bodyOf(problem);
+  return `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}\r\nConnection: close\r\nContent-Type: application/problem+json\r\nX-Content-Type-Options: nosniff\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`;
+}
+
+const UNREADABLE: Readonly<Record<string, Problem>> = {
+  HPE_HEADER_OVERFLOW: {status: 431, title: 'The headers are too large', detail: 'address and headers may hold 16 KiB'},
+  ERR_HTTP_REQUEST_TIMEOUT: {status: 408, title: 'The request took too long', detail: 'headers and body did not come in time; send it again'},
+};
 
 const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   ASSAY_NOT_FOUND: 404,

@@ -1,5 +1,6 @@
 import type {IncomingHttpHeaders, ServerResponse} from 'node:http';
 import {z} from 'zod';
+import {type EpochMs, epochMs} from '../core/units.ts';
 import type {Permission, Role} from './access/roles.ts';
 import {ProblemError} from './problem.ts';
 
@@ -23,7 +24,7 @@ export type Route = {
   handle(call: Call<unknown, unknown>): Promise<Answer> | Answer;
 };
 
-export type AnswerDoc = {readonly describe: string; readonly schema?: z.ZodType; readonly type?: string};
+export type AnswerDoc = {readonly describe: string; readonly schema?: z.ZodType; /** JSON unless it says otherwise; of several the first is the default. */ readonly type?: string | readonly string[]};
 
 /** Who calls: a key, or anybody on this machine while there are no keys. */
 export type Caller = {readonly name: string; readonly role: Role; readonly keyId: string | null};
@@ -58,22 +59,33 @@ type Typed<Query extends z.ZodType, Body extends z.ZodType | 'text'> = Omit<Rout
   handle(call: Call<z.infer<Query>, Body extends z.ZodType ? z.infer<Body> : string>): Promise<Answer> | Answer;
 };
 
-/** Checks at compile time that a handler takes what its schemas let through. */
+/**
+ * Checks at compile time that a handler takes what its schemas let through. What a shape does
+ * not name is refused, so that a misspelt filter, or guard against a faster colleague, is not
+ * passed over in silence.
+ */
 export function route<Query extends z.ZodType = z.ZodType<Record<never, never>>, Body extends z.ZodType | 'text' = 'text'>(typed: Typed<Query, Body>): Route {
-  return typed as unknown as Route;
+  const {query, body} = typed;
+  return {...typed, ...(query === undefined ? {} : {query: closed(query)}), ...(body === undefined || body === 'text' ? {} : {body: closed(body)})} as unknown as Route;
 }
+
+const closed = (schema: z.ZodType): z.ZodType => (schema instanceof z.ZodObject && schema.def.catchall === undefined ? schema.strict() : schema);
 
 /** @throws ProblemError naming every wrong field, the kind of its value and the fix. */
 export function parseInput(schema: z.ZodType, value: unknown, where: 'query' | 'body'): unknown {
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const errors = parsed.error.issues.map(issue => ({field: issue.path.join('.'), message: issueText(issue, value)}));
+  const known = schema instanceof z.ZodObject ? Object.keys(schema.shape) : [];
+  const errors = parsed.error.issues.flatMap(issue =>
+    issue.code === 'unrecognized_keys'
+      ? issue.keys.map(key => ({field: [...issue.path, key].join('.'), message: `is not known here${issue.path.length === 0 && known.length > 0 ? `; there is ${known.join(', ')}` : ''}`}))
+      : [{field: issue.path.join('.'), message: issueText(issue, value)}],
+  );
   const detail = errors.map(({field, message}) => (field === '' ? message : `${field}: ${message}`)).join('; ');
   throw new ProblemError({status: 400, title: `The ${where} is wrong`, detail, errors});
 }
 
 function issueText(issue: z.core.$ZodIssue, value: unknown): string {
-  if (issue.code === 'unrecognized_keys') return `${issue.keys.join(', ')} is not known here`;
   const given = issue.path.reduce<unknown>((inner, part) => (inner as Record<PropertyKey, unknown> | undefined)?.[part], value);
   return given === undefined ? `missing; ${issue.message}` : `${issue.message}, got ${shown(given)}`;
 }
@@ -92,6 +104,26 @@ export const paging = (limitMax: number, limitDefault: number) => ({
   limit: wholeNumber(1, limitMax).default(limitDefault),
   cursor: z.string().max(2_000).optional(),
 });
+
+const PLACE = z.object({through: z.string().refine(at => Number.isFinite(Date.parse(at))), skip: z.number().int().min(0).max(10_000_000)});
+
+/** Newest first, page by page: rows of no later than the first page's newest, beyond those that were given. */
+export type Place = z.infer<typeof PLACE>;
+export const placeOf = (cursor: string | undefined): Place | null => fromCursor(cursor, PLACE);
+
+/** A place as the warehouse takes it. */
+export const below = (place: Place | null): {readonly through?: EpochMs; readonly skip?: number} => (place === null ? {} : {through: epochMs(Date.parse(place.through)), skip: place.skip});
+
+/**
+ * @param found one row more than `limit`, if there are as many
+ * @returns the page, and where the next one begins
+ */
+export function pageOf<Row>(found: readonly Row[], {limit, place, timeOf}: {readonly limit: number; readonly place: Place | null; timeOf(row: Row): string}): {readonly page: readonly Row[]; readonly next_cursor: string | null} {
+  const page = found.slice(0, limit);
+  const [newest] = page;
+  const isLast = newest === undefined || found.length <= limit;
+  return {page, next_cursor: isLast ? null : toCursor({through: place?.through ?? timeOf(newest), skip: (place?.skip ?? 0) + limit} satisfies Place)};
+}
 
 /** A cursor is opaque to clients: what it holds may change. */
 export const toCursor = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString('base64url');

@@ -1,5 +1,6 @@
 import {isIP} from 'node:net';
 import type {AddressInfo} from 'node:net';
+import type {Readable} from 'node:stream';
 import cors from '@fastify/cors';
 import {type FastifyInstance, type FastifyReply, type FastifyRequest, fastify} from 'fastify';
 import {AssayError, messageOf} from '../core/errors.ts';
@@ -11,8 +12,10 @@ import {Gatekeeper} from './access/gatekeeper.ts';
 import {Sessions} from './access/session.ts';
 import {loadAssets} from './assets.ts';
 import type {Backend} from './backend.ts';
+import {decodedBody} from './body-encoding.ts';
 import {LiveFeed} from './live-feed.ts';
-import {ProblemError, problemOf, sendProblem} from './problem.ts';
+import {answersHead, Methods} from './methods.ts';
+import {ProblemError, problemOf, rawProblem, sendProblem} from './problem.ts';
 import {type Answer, type Caller, parseInput, type Route} from './route.ts';
 import {accessRoutes} from './routes/access.ts';
 import {alertRoutes} from './routes/alerts.ts';
@@ -26,6 +29,7 @@ import {pipelineRoutes} from './routes/pipeline.ts';
 import {reportRoutes} from './routes/reports.ts';
 import {resultRoutes} from './routes/results.ts';
 import {servingRoutes} from './routes/serving.ts';
+import {spendRoutes} from './routes/spend.ts';
 import {SECURITY_HEADERS} from './security-headers.ts';
 
 export type ServerOptions = Omit<Backend, 'live'> & {
@@ -81,13 +85,17 @@ export async function openServer(options: ServerOptions): Promise<WebServer> {
     routerOptions: {maxParamLength: 500},
     forceCloseConnections: true,
     exposeHeadRoutes: false,
-    clientErrorHandler: (_error, socket) => {
-      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    clientErrorHandler: (error, socket) => {
+      if (socket.writable) socket.end(rawProblem(error));
       else socket.destroy();
+    },
+    // An address that cannot be decoded reaches no route and no hook.
+    frameworkErrors: (error, request, reply) => {
+      void sendProblem(reply.headers(SECURITY_HEADERS), problemOf(error, {path: pathOf(request), logger: options.logger, bodyBytesMax: BODY_BYTES_MAX}));
     },
   });
   app.server.maxConnections = CONNECTIONS_MAX;
-  await prepare(app, options);
+  await prepare(app, {options, methods: new Methods(routes)});
   for (const route of routes) addRoute(app, route, {options, gatekeeper});
   try {
     await app.listen({host, port: options.port});
@@ -112,6 +120,7 @@ function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {r
   routes.push(
     ...eventRoutes(backend),
     ...servingRoutes(backend),
+    ...spendRoutes(backend),
     ...experimentRoutes(backend),
     ...resultRoutes(backend),
     ...comparisonRoutes(backend),
@@ -126,7 +135,7 @@ function makeRoutes(backend: ServerOptions & Backend, {gatekeeper, sessions}: {r
   return routes;
 }
 
-async function prepare(app: FastifyInstance, {logger, corsOrigins}: ServerOptions): Promise<void> {
+async function prepare(app: FastifyInstance, {options: {logger, corsOrigins}, methods}: {readonly options: ServerOptions; readonly methods: Methods}): Promise<void> {
   app.addHook('onRequest', (request, _reply, done) => runWithTrace(request.headers['traceparent'], done));
   app.addHook('onRequest', async (request, reply) => {
     reply.headers(SECURITY_HEADERS);
@@ -145,8 +154,16 @@ async function prepare(app: FastifyInstance, {logger, corsOrigins}: ServerOption
   // Beacons come as text/plain, NDJSON under its own name; all are read as text first.
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', {parseAs: 'string'}, (_request, body, done) => done(null, body));
+  app.addHook('preParsing', async (request, _reply, payload) => decodedBody({encoding: request.headers['content-encoding'], payload: payload as Readable, bytesMax: BODY_BYTES_MAX}));
   app.setErrorHandler((error, request, reply) => sendProblem(reply, problemOf(error, {path: pathOf(request), logger, bodyBytesMax: BODY_BYTES_MAX})));
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, {status: 404, title: 'Not found', detail: `there is nothing at ${request.method} ${pathOf(request)}`}));
+  app.setNotFoundHandler((request, reply) => {
+    const path = pathOf(request);
+    const allowed = methods.at(path);
+    const headers = {allow: allowed.join(', ')};
+    if (allowed.length === 0) return sendProblem(reply, {status: 404, title: 'Not found', detail: `there is nothing at ${request.method} ${path}`});
+    if (request.method === 'OPTIONS') return reply.status(204).headers(headers).send();
+    return sendProblem(reply, {status: 405, title: 'Not this method', detail: `${path} takes ${headers.allow}, not ${request.method}`, headers});
+  });
 }
 
 /** Without the query: it may hold a key. */
@@ -157,7 +174,7 @@ type Wiring = {readonly options: ServerOptions; readonly gatekeeper: Gatekeeper}
 
 function addRoute(app: FastifyInstance, route: Route, {options, gatekeeper}: Wiring): void {
   app.route({
-    method: route.method,
+    method: answersHead(route) ? ['GET', 'HEAD'] : route.method,
     url: route.path,
     onRequest: async request => {
       // Before the body is read: who may not send gets no buffer.

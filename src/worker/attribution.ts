@@ -29,6 +29,7 @@ type HintedArm = {readonly view: ExperimentView; readonly variant: string};
 
 /** What a hint says under these views. */
 type KnownHint = AttributionResult & {
+  readonly hint: Hint;
   readonly arms: readonly HintedArm[];
   /** It names the one arm of a pair in a phase without an end: what every outcome from then on gets is said here. Otherwise never. */
   readonly saysFrom: number;
@@ -43,6 +44,8 @@ export class Attributor {
   readonly #given: readonly ExperimentView[];
   readonly #views: ReadonlyMap<string, ExperimentView>;
   readonly #known = new Map<Hint, KnownHint>();
+  /** Those with a place, which others take as well. */
+  readonly #knownAt: (KnownHint | undefined)[] = [];
 
   constructor(views: readonly ExperimentView[]) {
     this.#given = views;
@@ -62,10 +65,10 @@ export class Attributor {
    * exposures mean that nobody looked: then the caller's hint is believed for now.
    */
   attribute(
-    {variantHint, eventTs}: Pick<SlicedOutcome, 'variantHint' | 'eventTs'>,
+    {variantHint, hintPlace, eventTs}: Pick<SlicedOutcome, 'variantHint' | 'hintPlace' | 'eventTs'>,
     exposures: readonly CachedExposure[] | undefined,
   ): AttributionResult {
-    const known = this.#known.get(variantHint) ?? this.#learn(variantHint);
+    const known = this.#knownOf(variantHint, hintPlace);
     const isWithout = exposures !== undefined && exposures.length === 0;
     if (eventTs >= known.saysFrom && isWithout) return known;
     const attributions: Attribution[] = [];
@@ -85,16 +88,31 @@ export class Attributor {
     return {attributions, isUnjoined: false};
   }
 
+  /** By its place that is an element of an array; by the object alone, a search in a table. */
+  #knownOf(hint: Hint, place: number): KnownHint {
+    if (place < 0) return this.#known.get(hint) ?? this.#learn(hint);
+    const last = this.#knownAt[place];
+    if (last?.hint === hint) return last;
+    const learnt = this.#read(hint);
+    for (let next = this.#knownAt.length; next < place; next++) this.#knownAt.push(undefined);
+    this.#knownAt[place] = learnt;
+    return learnt;
+  }
+
   #learn(hint: Hint): KnownHint {
+    const known = this.#read(hint);
+    if (this.#known.size >= HINTS_MAX) this.#known.clear();
+    this.#known.set(hint, known);
+    return known;
+  }
+
+  #read(hint: Hint): KnownHint {
     const arms: HintedArm[] = [];
     for (const [experiment, variant] of Object.entries(hint)) {
       const view = this.#views.get(experiment);
       if (view !== undefined && hasVariant(view, variant)) arms.push({view, variant});
     }
-    const known = {arms, ...constantOf(arms)};
-    if (this.#known.size >= HINTS_MAX) this.#known.clear();
-    this.#known.set(hint, known);
-    return known;
+    return {hint, arms, ...constantOf(arms)};
   }
 }
 
@@ -108,7 +126,7 @@ export class Attributors {
   }
 }
 
-function constantOf(arms: readonly HintedArm[]): Omit<KnownHint, 'arms'> {
+function constantOf(arms: readonly HintedArm[]): Omit<KnownHint, 'arms' | 'hint'> {
   const [only] = arms;
   if (arms.length !== 1 || only === undefined || only.view.definition.design === 'split') return NEVER;
   const {view, variant} = only;

@@ -1,4 +1,6 @@
 import {bucketOf} from '../core/histogram.ts';
+import {SQUARE_ONE, WEIGHT_ONE} from '../core/sampling.ts';
+import type {ExtraBucket} from '../core/slices.ts';
 import {BucketTables} from './bucket-tables.ts';
 
 const CELLS_MIN = 64;
@@ -6,7 +8,7 @@ const CELLS_MIN = 64;
 export const FIGURES = {n: 0, sum: 1, m2: 2, min: 3, max: 4, denominatorSum: 5} as const;
 export const FIGURES_PER_CELL = 6;
 /** Of a cell with sampled outcomes: what they stand for beyond themselves, in millionths. */
-export type Extra = {weight: number; sum: number; denominatorSum: number};
+export type Extra = {weight: number; sum: number; denominatorSum: number; readonly buckets: Map<number, {weight: number; squares: number}>};
 const {n: N, sum: SUM, m2: M2, min: MIN, max: MAX, denominatorSum: DENOMINATOR_SUM} = FIGURES;
 
 /**
@@ -63,11 +65,12 @@ export class Cells {
 
   /** After `add` of a sampled outcome: `extraWeight` of the same value once more. */
   addExtra(cell: number, extraWeight: number, {value, denominator}: {readonly value: number; readonly denominator: number}): void {
-    const extra = this.#extras.get(cell) ?? {weight: 0, sum: 0, denominatorSum: 0};
+    const weight = WEIGHT_ONE + extraWeight;
+    const extra = this.#extraAt(cell);
     extra.weight += extraWeight;
     extra.sum += extraWeight * value;
     extra.denominatorSum += extraWeight * denominator;
-    this.#extras.set(cell, extra);
+    addBucket(extra, bucketOf(value), {weight: extraWeight, squares: weight * weight - SQUARE_ONE});
   }
 
   /** undefined where nothing was sampled. */
@@ -93,8 +96,11 @@ export class Cells {
     for (let pair = 0; pair < pairs.length; pair += 2) this.#histograms.add(cell, pairs[pair] as number, pairs[pair + 1] as number);
     const extra = others.extraOf(other);
     if (extra !== undefined) {
-      const {weight, sum, denominatorSum} = this.#extras.get(cell) ?? {weight: 0, sum: 0, denominatorSum: 0};
-      this.#extras.set(cell, {weight: weight + extra.weight, sum: sum + extra.sum, denominatorSum: denominatorSum + extra.denominatorSum});
+      const own = this.#extraAt(cell);
+      own.weight += extra.weight;
+      own.sum += extra.sum;
+      own.denominatorSum += extra.denominatorSum;
+      for (const [bucket, sums] of extra.buckets) addBucket(own, bucket, sums);
     }
     this.#changed[cell] = 1;
   }
@@ -122,6 +128,14 @@ export class Cells {
     return this.#histograms.copyTo(target, at, cell);
   }
 
+  #extraAt(cell: number): Extra {
+    const known = this.#extras.get(cell);
+    if (known !== undefined) return known;
+    const extra: Extra = {weight: 0, sum: 0, denominatorSum: 0, buckets: new Map()};
+    this.#extras.set(cell, extra);
+    return extra;
+  }
+
   #grow(): void {
     const figures = new Float64Array(this.#figures.length * 2);
     figures.set(this.#figures);
@@ -129,5 +143,14 @@ export class Cells {
     const changed = new Uint8Array(this.#changed.length * 2);
     changed.set(this.#changed);
     this.#changed = changed;
+  }
+}
+
+function addBucket({buckets}: Extra, bucket: number, {weight, squares}: ExtraBucket<number>): void {
+  const known = buckets.get(bucket);
+  if (known === undefined) buckets.set(bucket, {weight, squares});
+  else {
+    known.weight += weight;
+    known.squares += squares;
   }
 }

@@ -5,7 +5,7 @@ import type {ArrivalContext, EventCodec} from './event-codec.ts';
 import {arrivalAfter, type PartitionCursor} from './partition-cursor.ts';
 import type {PendingRows} from './pending-rows.ts';
 import type {RecordHasher} from './record-hasher.ts';
-import {slicedOutcome} from './sliced-outcome.ts';
+import {NO_PLACE, slicedOutcome} from './sliced-outcome.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
 
 export type DecodeContext = {
@@ -35,7 +35,8 @@ export function decodeBatch(
   let nextOffset = Number(start.nextOffset);
   let gapOffsets = 0;
   let redelivered = 0;
-  for (const record of records) {
+  for (let index = 0; index < records.length; index++) {
+    const record = records[index] as LogRecord;
     const offset = record.raw?.offsetNumber ?? Number(record.offset);
     if (offset < nextOffset) {
       redelivered++;
@@ -45,7 +46,7 @@ export function decodeBatch(
     nextOffset = offset + 1;
     const {timestamp: appendTs} = record;
     arrivalHigh = arrivalAfter(arrivalHigh, appendTs);
-    takeRecord(record, {logEpoch, partition, raw: rows.keep(record), appendTs, arrivalTs: arrivalHigh, maxAgeMs}, context);
+    takeRecord(record, {logEpoch, partition, raw: rows.keep(records, index), appendTs, arrivalTs: arrivalHigh, maxAgeMs}, context);
   }
   const cursor = {logEpoch, partition, nextOffset: BigInt(nextOffset), arrivalHigh};
   return {cursor, gapOffsets: BigInt(gapOffsets), redelivered};
@@ -124,7 +125,7 @@ function takeSlowly({key, value}: LogRecord, taking: Taking, {codec, hasher, row
   rows.pushFact(taking, {kind, eventTs, idHash: hasher.id(event), outcome: kind === 'outcome' ? slicedOutcome(event) : NO_OUTCOME, unitFrom: 0, unitTo: 0});
 }
 
-const NO_OUTCOME = {variantHint: {}, measureNames: [], measureValues: [], status: 'ok', sampleRate: 1} as const;
+const NO_OUTCOME = {variantHint: {}, hintPlace: NO_PLACE, measureNames: [], measureValues: [], status: 'ok', sampleRate: 1} as const;
 
 type Problem = {readonly code: DeadLetterCode; readonly message: string};
 

@@ -22,7 +22,7 @@ export type ArrivalContext = {
  * What is asked of an accepted record at once, and where its identity lies in `bytes`:
  * the record's own, or others that hold it in the same form. Holds until the next glance.
  */
-export type Glance = Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status' | 'sampleRate'> & {
+export type Glance = Pick<SlicedOutcome, 'variantHint' | 'hintPlace' | 'measureNames' | 'measureValues' | 'status' | 'sampleRate'> & {
   readonly kind: 'exposure' | 'outcome';
   readonly eventTs: number;
   readonly bytes: Uint8Array;

@@ -1,6 +1,7 @@
 import {AssayError} from '../core/errors.ts';
 import type {ArrivalRows, EncodedFactRows, FactBatch} from '../core/facts.ts';
 import {DEAD_LETTERS_TOPIC} from '../core/streams.ts';
+import type {EpochMs} from '../core/units.ts';
 import type {LogConsumer} from '../log/event-log.ts';
 import type {Attributors} from './attribution.ts';
 import {retryForever} from './backoff.ts';
@@ -25,21 +26,32 @@ export type FlushContext = WorkerOptions & {
   readonly onRetry: () => void;
 };
 
+/** Rows that the warehouse has acknowledged, and what there is left to do about them. */
+export type StoredFlush = {
+  readonly parts: readonly FlushPart[];
+  readonly startedAt: EpochMs;
+  readonly rows: number;
+  /** Units that came to be forgotten: what is known of their exposures is not any more. */
+  readonly forgottenUnits: readonly string[];
+};
+
 /**
- * Makes rows durable, then moves the offsets. In this order, because an offset is
+ * The first half of a flush: makes rows durable. The second moves the offsets, because an offset is
  * the promise that everything below it is in the warehouse: committed ⇒ durable.
  *
  *     killed after …   leaves            a restart
  *     nothing          nothing           reads the same records again
  *     insertFacts      rows, no offset   writes the same rows again, which collapse
  *     commit           both              goes on behind them
- *
- * @returns 'fenced' when a commit was refused: the rows are durable all the same.
  */
-export async function flush(parts: readonly FlushPart[], context: FlushContext): Promise<'committed' | 'fenced'> {
-  const {warehouse, log, stream, clock, metrics, forgotten, cache} = context;
+export async function storeFlush(parts: readonly FlushPart[], context: FlushContext): Promise<StoredFlush> {
+  const {warehouse, log, stream, clock, forgotten} = context;
   const startedAt = clock.now();
-  await retried('tombstones', () => forgotten.refresh(clock.now(), units => cache.drop(units)), context);
+  let forgottenUnits: readonly string[] = [];
+  const onNew = (units: readonly string[]): void => {
+    forgottenUnits = units;
+  };
+  await retried('tombstones', () => forgotten.refresh(clock.now(), onNew), context);
   const batch = forgotten.withoutForgotten(toFactBatch(stream.name, parts));
   if (batch.arrivals.length > 0) {
     // A topic made again gives its offsets to other records: rows must not be stored under the old ones' names.
@@ -53,11 +65,22 @@ export async function flush(parts: readonly FlushPart[], context: FlushContext):
     await retried('dead_letters', () => log.append(DEAD_LETTERS_TOPIC, letters), context);
   }
   for (const {work, cursor} of parts) work.durableOffset = cursor.nextOffset;
+  return {parts, startedAt, rows: batch.arrivals.length, forgottenUnits};
+}
+
+/**
+ * The second half: shows the open slices and moves the offsets, while the rows of the next flush may be on their way already.
+ *
+ * @returns 'fenced' when a commit was refused: the rows are durable all the same.
+ */
+export async function finishFlush({parts, startedAt, rows, forgottenUnits}: StoredFlush, context: FlushContext): Promise<'committed' | 'fenced'> {
+  const {stream, clock, metrics, cache, logger} = context;
+  cache.drop(forgottenUnits);
   await showProvisional(parts, context);
   const outcome = await commitDurable(context);
-  metrics.count(WORKER_METRICS.flushedRows, batch.arrivals.length, {stream: stream.name});
+  metrics.count(WORKER_METRICS.flushedRows, rows, {stream: stream.name});
   metrics.observe(WORKER_METRICS.flushSeconds, (clock.now() - startedAt) / 1000, {stream: stream.name});
-  context.logger.debug('batch flushed', {stream: stream.name, rows: batch.arrivals.length, outcome});
+  logger.debug('batch flushed', {stream: stream.name, rows, outcome});
   return outcome;
 }
 

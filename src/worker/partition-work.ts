@@ -16,6 +16,8 @@ export type RecordsEvent = Extract<ConsumerEvent, {type: 'batch' | 'unreadable'}
 /** What a flush takes from one partition: rows, and the cursor behind the last of them. */
 export type FlushPart = {readonly work: PartitionWork; readonly rows: PendingRows; readonly cursor: PartitionCursor};
 
+const SPARES_MAX = 2;
+
 /**
  * One assignment of one partition to this worker, from `assigned` to `revoked`.
  *
@@ -44,6 +46,8 @@ export class PartitionWork {
   #cursor: PartitionCursor | undefined;
   readonly #reading: {readonly codec: EventCodec; readonly hasher: RecordHasher};
   #pending: PendingRows;
+  /** Of flushes that are over; as many as are under way at once. */
+  readonly #spares: PendingRows[] = [];
   #pendingSince: EpochMs | undefined;
 
   constructor(
@@ -106,15 +110,23 @@ export class PartitionWork {
   takePending(): FlushPart | undefined {
     if (this.#cursor === undefined || this.#pending.length === 0) return undefined;
     const part = {work: this, rows: this.#pending, cursor: this.#cursor};
-    this.#pending = new PendingRows(this, this.#reading, part.rows);
+    this.#pending = this.#spares.pop() ?? new PendingRows(this, this.#reading, part.rows);
     this.#pendingSince = undefined;
     return part;
+  }
+
+  /** Takes back the rows of a flush that is over. */
+  recycle(rows: PendingRows): void {
+    if (this.isRevoked || !rows.isWorthKeeping || this.#spares.length >= SPARES_MAX) return;
+    rows.reset();
+    this.#spares.push(rows);
   }
 
   revoke(): void {
     this.isRevoked = true;
     this.#pending = new PendingRows(this, this.#reading);
     this.#pendingSince = undefined;
+    this.#spares.length = 0;
     this.stash.length = 0;
     this.slices.clear();
   }

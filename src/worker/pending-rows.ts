@@ -16,7 +16,8 @@ import {
 import type {EpochMs} from '../core/units.ts';
 import type {LogRecord, RawRecord} from '../log/event-log.ts';
 import type {EventCodec} from './event-codec.ts';
-import {OutcomeColumns} from './outcome-columns.ts';
+import {lengthened, OutcomeColumns} from './outcome-columns.ts';
+import {RecordCopies} from './record-copies.ts';
 import type {RecordHasher} from './record-hasher.ts';
 import type {SlicedOutcome} from './sliced-outcome.ts';
 import {WORKER_LIMITS} from './worker-limits.ts';
@@ -27,8 +28,8 @@ export type RowKind = Exclude<(typeof KINDS)[number], 'forgotten'>;
 const [EXPOSURE, OUTCOME] = [0, 1];
 
 const ROWS_MIN = 256;
-const BYTES_MIN = 32 * 1024;
 const HEADROOM = 1.25;
+const ROOM_FACTOR_MAX = 8;
 
 /** A record as the log gave it, and when. */
 export type TakenRecord = {readonly raw: RawRecord; readonly appendTs: number; readonly arrivalTs: number};
@@ -39,7 +40,7 @@ export type TakenEvent = {
   readonly eventTs: number;
   readonly idHash: bigint;
   /** Of an outcome, what slices need. */
-  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'measureNames' | 'measureValues' | 'status' | 'sampleRate'>;
+  readonly outcome: Pick<SlicedOutcome, 'variantHint' | 'hintPlace' | 'measureNames' | 'measureValues' | 'status' | 'sampleRate'>;
   /** Where the unit lies in the record, in ASCII; 0 to 0 when that is not known. */
   readonly unitFrom: number;
   readonly unitTo: number;
@@ -68,9 +69,10 @@ export class PendingRows {
   readonly #hasher: RecordHasher;
   readonly #sliced: OutcomeColumns;
   /** What the values lie in: memory of the log that is not written again, or our own copies. */
-  readonly #sources: Uint8Array[] = [];
-  #copies: Buffer<ArrayBuffer> = Buffer.alloc(0);
-  #copied = 0;
+  readonly #sources: Buffer<ArrayBufferLike>[] = [];
+  /** The same memory as the last source, as it was given. */
+  #lastGiven: Uint8Array | undefined;
+  readonly #copies = new RecordCopies();
   #length = 0;
   #bytes = 0;
   /** Rows below have their payload hash. */
@@ -122,30 +124,45 @@ export class PendingRows {
     return this.#bytes;
   }
 
+  /** Whether its room is in proportion to the rows it has held: what a backlog needed is not kept for ever. */
+  get isWorthKeeping(): boolean {
+    return this.#kinds.length <= Math.max(ROWS_MIN, this.#length) * ROOM_FACTOR_MAX;
+  }
+
+  /**
+   * Empty again, with the room it has: nobody may read it any more, nor facts made from it. Memory
+   * outside the heap that is made anew for each flush is what the collector runs for.
+   */
+  reset(): void {
+    this.deadLetters.length = 0;
+    this.#codes.clear();
+    this.#counts.fill(0);
+    this.#sliced.reset();
+    this.#sources.length = 0;
+    this.#lastGiven = undefined;
+    this.#copies.reset();
+    this.#length = 0;
+    this.#bytes = 0;
+    this.#hashed = 0;
+  }
+
   countOf(kind: RowKind): number {
     return this.#counts[KINDS.indexOf(kind)] ?? 0;
   }
 
-  /** The record in memory that may be kept. */
-  keep(record: LogRecord): RawRecord {
-    if (record.raw !== undefined) return record.raw;
-    const {offset, value} = record;
-    const length = value.byteLength;
-    if (this.#copied + length > this.#copies.length) {
-      this.#copies = Buffer.allocUnsafeSlow(Math.max(BYTES_MIN, length, this.#copies.length * 2));
-      this.#copied = 0;
-    }
-    const from = this.#copied;
-    this.#copies.set(value, from);
-    this.#copied += length;
-    return {offsetNumber: Number(offset), bytes: this.#copies, from, to: this.#copied};
+  /** The record at `index` in memory that may be kept. */
+  keep(records: readonly LogRecord[], index: number): RawRecord {
+    return this.#copies.keep(records, index);
   }
 
   /** @param taken as `keep` gave it */
   pushFact(taken: TakenRecord, event: TakenEvent): void {
     const row = this.#push(taken, event.kind === 'exposure' ? EXPOSURE : OUTCOME, event);
     const {bytes, from, to} = taken.raw;
-    if (this.#sources.at(-1) !== bytes) this.#sources.push(bytes);
+    if (this.#lastGiven !== bytes) {
+      this.#lastGiven = bytes;
+      this.#sources.push(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
+    }
     this.#sourceAt[row] = this.#sources.length - 1;
     this.#froms[row] = from;
     this.#tos[row] = to;
@@ -180,8 +197,9 @@ export class PendingRows {
   }
 
   /** The rows of the outcomes for which `wants` says so, judged by the columns alone. */
-  outcomeRowsWhere(wants: (outcome: OutcomeNumbers) => boolean): number[] {
-    const found: number[] = [];
+  outcomeRowsWhere(wants: (outcome: OutcomeNumbers) => boolean): Uint32Array {
+    const found = new Uint32Array(this.#length);
+    let count = 0;
     const hashes = halvesOf(this.#idHashes);
     const outcome = {eventTs: 0, arrivalTs: 0, idLow: 0, idHigh: 0};
     for (let row = 0; row < this.#length; row++) {
@@ -190,13 +208,13 @@ export class PendingRows {
       outcome.arrivalTs = this.#arrivalTs[row] as number;
       outcome.idLow = hashes[row * 2] as number;
       outcome.idHigh = hashes[row * 2 + 1] as number;
-      if (wants(outcome)) found.push(row);
+      if (wants(outcome)) found[count++] = row;
     }
-    return found;
+    return found.subarray(0, count);
   }
 
   /** What slices need of the outcomes in these rows, one after the other in one object: read each before the next comes. */
-  visitOutcomes(rows: readonly number[], take: (outcome: SlicedOutcome) => void): void {
+  visitOutcomes(rows: Uint32Array, take: (outcome: SlicedOutcome) => void): void {
     const {project} = this.#codec;
     const records = {
       eventTs: (row: number) => this.#eventTs[row] as number,
@@ -224,13 +242,12 @@ export class PendingRows {
   }
 
   #value(row: number): Uint8Array {
-    return (this.#sources[this.#sourceAt[row] as number] as Uint8Array).subarray(this.#froms[row], this.#tos[row]);
+    return (this.#sources[this.#sourceAt[row] as number] as Buffer).subarray(this.#froms[row], this.#tos[row]);
   }
 
   #text(row: number, from: number, to: number): string {
-    const {buffer, byteOffset} = this.#sources[this.#sourceAt[row] as number] as Uint8Array;
-    const start = byteOffset + (this.#froms[row] as number);
-    return Buffer.from(buffer, start + from, to - from).toString('latin1');
+    const start = this.#froms[row] as number;
+    return (this.#sources[this.#sourceAt[row] as number] as Buffer).toString('latin1', start + from, start + to);
   }
 
   /** Hashes of facts' bytes are asked for by the ledger alone, so they are made when it is written. */
@@ -316,17 +333,17 @@ export class PendingRows {
 
   #growColumns(): void {
     const rows = this.#kinds.length * 2;
-    this.#sourceAt = grown(this.#sourceAt, rows);
-    this.#froms = grown(this.#froms, rows);
-    this.#tos = grown(this.#tos, rows);
-    this.#kinds = grown(this.#kinds, rows);
-    this.#offsets = grown(this.#offsets, rows);
+    this.#sourceAt = lengthened(this.#sourceAt, rows);
+    this.#froms = lengthened(this.#froms, rows);
+    this.#tos = lengthened(this.#tos, rows);
+    this.#kinds = lengthened(this.#kinds, rows);
+    this.#offsets = lengthened(this.#offsets, rows);
     this.#offsetHalves = halvesOf(this.#offsets);
-    this.#appendTs = grown(this.#appendTs, rows);
-    this.#arrivalTs = grown(this.#arrivalTs, rows);
-    this.#eventTs = grown(this.#eventTs, rows);
-    this.#idHashes = grown(this.#idHashes, rows);
-    this.#payloadHashes = grown(this.#payloadHashes, rows);
+    this.#appendTs = lengthened(this.#appendTs, rows);
+    this.#arrivalTs = lengthened(this.#arrivalTs, rows);
+    this.#eventTs = lengthened(this.#eventTs, rows);
+    this.#idHashes = lengthened(this.#idHashes, rows);
+    this.#payloadHashes = lengthened(this.#payloadHashes, rows);
   }
 }
 
@@ -355,14 +372,4 @@ function halvesOf({buffer}: BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuf
 
 function rowsOf<Row>(length: number, iterate: () => Iterable<Row>): FactRows<Row> {
   return {length, [Symbol.iterator]: () => iterate()[Symbol.iterator]()};
-}
-
-type Column = Uint8Array<ArrayBuffer> | Uint32Array<ArrayBuffer> | Float64Array<ArrayBuffer> | BigInt64Array<ArrayBuffer> | BigUint64Array<ArrayBuffer>;
-
-/** A copy with room for `needed` places, at least twice as many as before. */
-function grown<T extends Column>(column: T, needed: number): T {
-  const make = column.constructor as new (length: number) => T;
-  const larger = new make(Math.max(needed, column.length * 2));
-  larger.set(column as never);
-  return larger;
 }

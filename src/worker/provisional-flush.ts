@@ -32,9 +32,14 @@ export async function showProvisional(parts: readonly FlushPart[], context: Cont
   const visitFresh: Visit = take => {
     for (const part of fresh) part.rows.visitOutcomes(part.fresh, take);
   };
-  if (attributor.hasSplit) await lookUp(visitFresh, context);
+  const known = attributor.hasSplit ? await lookUp(visitFresh, context) : [];
+  let at = 0;
+  for (const {work, rows, fresh: taken} of fresh) {
+    const of = known.slice(at, at + taken.length);
+    at += taken.length;
+    if (!work.isRevoked) addAll(work.slices, take => rows.visitOutcomes(taken, take), {...context, attributor, known: of});
+  }
   const live = fresh.filter(({work}) => !work.isRevoked);
-  for (const {work, rows, fresh: taken} of live) addAll(work.slices, take => rows.visitOutcomes(taken, take), {...context, attributor});
   // One that is rebuilt while the rows below are written keeps its changes for the next flush.
   const shown = live.filter(({work}) => work.isRebuilt);
   const changed = joined(shown.map(({work, cursor}) => {
@@ -71,14 +76,14 @@ export async function rebuildProvisional(
     for (let start = 0; start < outcomes.length; start += LIMITS.exposureLookupUnitsMax) {
       const chunk = outcomes.slice(start, start + LIMITS.exposureLookupUnitsMax).map(slicedOutcome);
       const visit: Visit = take => chunk.forEach(take);
-      if (attributor.hasSplit) await lookUp(visit, context);
-      addAll(aside, visit, {...context, attributor});
+      const known = attributor.hasSplit ? await lookUp(visit, context) : [];
+      addAll(aside, visit, {...context, attributor, known});
     }
   }
 }
 
 /** Rows of outcomes that belong to open slices and were not seen before; counts the late ones. */
-function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context): number[] {
+function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context): Uint32Array {
   const open = openFrom(cursor.arrivalHigh, {stream});
   const {sliceMs, latenessMs} = stream;
   let late = 0;
@@ -98,15 +103,23 @@ function freshRows({work, rows, cursor}: FlushPart, {stream, metrics}: Context):
 /** Hands out outcomes one after the other; each holds until the next. */
 type Visit = (take: (outcome: SlicedOutcome) => void) => void;
 
-/** At most once per flush: the units that the cache does not know, up to the limit. */
-async function lookUp(visit: Visit, {stream, warehouse, cache, logger}: Context): Promise<void> {
+type Known = readonly (readonly CachedExposure[] | undefined)[];
+
+/**
+ * At most once per flush: the units that the cache does not know, up to the limit.
+ *
+ * @returns for each outcome what the cache knew; where it did not, it may now
+ */
+async function lookUp(visit: Visit, {stream, warehouse, cache, logger}: Context): Promise<Known> {
+  const known: (readonly CachedExposure[] | undefined)[] = [];
   const missing = new Set<string>();
   visit(outcome => {
-    if (missing.size >= LIMITS.exposureLookupUnitsMax) return;
     const {unitId} = outcome;
-    if (cache.of(unitId) === undefined) missing.add(unitId);
+    const exposures = cache.of(unitId);
+    known.push(exposures);
+    if (exposures === undefined && missing.size < LIMITS.exposureLookupUnitsMax) missing.add(unitId);
   });
-  if (missing.size === 0) return;
+  if (missing.size === 0) return known;
   const unitIds = [...missing];
   try {
     cache.learn(unitIds, await warehouse.firstExposures(stream.name, unitIds));
@@ -114,18 +127,20 @@ async function lookUp(visit: Visit, {stream, warehouse, cache, logger}: Context)
     if (!isRetryable(error)) throw error;
     logger.warn('exposure lookup failed', {units: unitIds.length, error: messageOf(error)});
   }
+  return known;
 }
 
 function addAll(
   slices: ProvisionalSlices,
   visit: Visit,
-  {attributor, cache, stream, metrics}: Omit<Context, 'views'> & {readonly attributor: Attributor},
+  {attributor, cache, stream, metrics, known}: Omit<Context, 'views'> & {readonly attributor: Attributor; readonly known: Known},
 ): void {
   const isJoinNeeded = attributor.hasSplit;
+  let at = 0;
   let unjoined = 0;
   let refused = 0;
   visit(outcome => {
-    const exposures = isJoinNeeded ? cache.of(outcome.unitId) : NO_EXPOSURES;
+    const exposures = isJoinNeeded ? (known[at++] ?? cache.of(outcome.unitId)) : NO_EXPOSURES;
     const {attributions, isUnjoined} = attributor.attribute(outcome, exposures);
     if (isUnjoined) unjoined++;
     refused += slices.add(outcome, attributions);

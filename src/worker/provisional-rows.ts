@@ -23,8 +23,6 @@ export class ChangedCells {
   }
 }
 
-const NO_EXTRA: Extra = {weight: 0, sum: 0, denominatorSum: 0};
-
 /**
  * Provisional slices as they were when this was made: a copy of the cells' columns,
  * out of which a row is made when it is its turn.
@@ -52,7 +50,7 @@ export class ProvisionalRows implements FactRows<ProvisionalSlice> {
       const cell = changed.cells[row] as number;
       cells.copyFigures(this.#figures, row * FIGURES_PER_CELL, cell);
       const extra = cells.extraOf(cell);
-      if (extra !== undefined) this.#extras.set(row, {...extra});
+      if (extra !== undefined) this.#extras.set(row, {...extra, buckets: new Map([...extra.buckets].map(([bucket, sums]) => [bucket, {...sums}]))});
       end = cells.copyHistogram(this.#pairs, end, cell);
       this.#ends[row] = end;
     }
@@ -71,12 +69,13 @@ export class ProvisionalRows implements FactRows<ProvisionalSlice> {
       const sliceStart = this.#changed.starts[row] as EpochMs;
       const figureOf = (figure: number): number => figures[row * FIGURES_PER_CELL + figure] as number;
       const histogram = new BucketSpan(this.#pairs, row === 0 ? 0 : (this.#ends[row - 1] as number), this.#ends[row] as number);
-      const extra = this.#extras.get(row) ?? NO_EXTRA;
+      const extra = this.#extras.get(row);
       yield {
         logEpoch, partition, lastOffset, experiment, phase, variant, metric, dimension, dimensionValue, sliceStart,
         n: figureOf(FIGURES.n), sum: figureOf(FIGURES.sum), m2: figureOf(FIGURES.m2), min: figureOf(FIGURES.min), max: figureOf(FIGURES.max),
         denominatorSum: figureOf(FIGURES.denominatorSum), histogram,
-        extraWeight: extra.weight, extraSum: extra.sum, extraDenominatorSum: extra.denominatorSum,
+        extraWeight: extra?.weight ?? 0, extraSum: extra?.sum ?? 0, extraDenominatorSum: extra?.denominatorSum ?? 0,
+        ...(extra === undefined ? {} : {extraBuckets: extra.buckets}),
       };
     }
   }

@@ -170,7 +170,7 @@ export class ProvisionalSlices {
       for (const arm of armsOf(slice)) {
         if (!arm.isChanged) continue;
         arm.isChanged = false;
-        for (const cell of cellsOf(arm)) this.#cells.settle(cell);
+        visitCells(arm, cell => this.#cells.settle(cell));
       }
     }
   }
@@ -180,10 +180,10 @@ export class ProvisionalSlices {
     for (const [number, slice] of this.#open) {
       if (slice.start + this.#sliceMs >= end) continue;
       for (const arm of armsOf(slice)) {
-        for (const cell of cellsOf(arm)) {
+        visitCells(arm, cell => {
           this.#cells.close(cell);
           this.#budget.keys--;
-        }
+        });
       }
       this.#open.delete(number);
     }
@@ -241,9 +241,10 @@ function* armsOf(slice: OpenSlice): Generator<Arm> {
   for (const first of slice.arms.values()) for (let arm: Arm | undefined = first; arm !== undefined; arm = arm.next) yield arm;
 }
 
-function* cellsOf({cells, others}: Arm): Generator<number> {
-  for (const cell of cells) if (cell !== NONE) yield cell;
-  if (others !== undefined) for (const {cell} of others.values()) yield cell;
+/** A generator for each of a hundred thousand arms would outweigh what is done to their cells. */
+function visitCells({cells, others}: Arm, visit: (cell: number) => void): void {
+  for (const cell of cells) if (cell !== NONE) visit(cell);
+  if (others !== undefined) for (const {cell} of others.values()) visit(cell);
 }
 
 function* keyedCells({definition, cells, others}: Arm): Generator<KeyedCell> {

@@ -14,7 +14,7 @@ export type WorkerState = {
   readonly isHeld: boolean;
   readonly keys: number;
   readonly cachedUnits: number;
-  readonly inFlight: InFlight;
+  readonly inFlight: Iterable<InFlight>;
 };
 
 export type InFlight = {readonly bytes: number; readonly since: EpochMs | undefined};
@@ -34,8 +34,12 @@ export class WorkerGauges {
     if (state.now - this.#shownAt < GAUGES_EVERY_MS) return;
     this.#shownAt = state.now;
     const {metrics, stream} = this.#options;
-    let {bytes} = state.inFlight;
-    let oldest = state.inFlight.since ?? state.now;
+    let bytes = 0;
+    let oldest = state.now;
+    for (const flush of state.inFlight) {
+      bytes += flush.bytes;
+      oldest = flush.since !== undefined && flush.since < oldest ? flush.since : oldest;
+    }
     for (const work of state.works.values()) {
       bytes += work.pendingBytes;
       oldest = work.pendingSince !== undefined && work.pendingSince < oldest ? work.pendingSince : oldest;

@@ -6,7 +6,7 @@ import {Attributors} from './attribution.ts';
 import {retryForever} from './backoff.ts';
 import {decodeBatch, decodeUnreadable} from './decode-batch.ts';
 import {ExposureCache} from './exposure-cache.ts';
-import {flush, isCommitDue} from './flush.ts';
+import {finishFlush, type FlushContext, isCommitDue, type StoredFlush, storeFlush} from './flush.ts';
 import {Forgotten} from './forgotten.ts';
 import {PartitionWork, type RecordsEvent} from './partition-work.ts';
 import {PauseGate} from './pause-gate.ts';
@@ -41,9 +41,14 @@ export async function runWorker(options: WorkerOptions): Promise<WorkerEnd> {
 }
 
 /**
- * One loop, one flush at a time beside it. While a flush is under way the next
- * buffer fills; when that is full, or the sink refuses, all partitions are paused.
- * Rows in memory: at most two insert buffers and what the consumer had in hand.
+ * One loop, and beside it flushes in two halves, one of each at a time:
+ *
+ *     reading   │ 3 │ 3 │ 4 │ …       the next buffer fills
+ *     storing   │ 2 │ 2 │ 3 │ …       facts become durable
+ *     finishing │   │ 1 │ 2 │ …       open slices are shown, offsets move
+ *
+ * When the buffer is full, or the sink refuses, all partitions are paused.
+ * Rows in memory: at most three insert buffers and what the consumer had in hand.
  */
 class Worker {
   readonly #options: WorkerOptions;
@@ -59,11 +64,13 @@ class Worker {
   readonly #giveUp = new AbortController();
   readonly #works = new Map<number, PartitionWork>();
   #next: Promise<{readonly event: ConsumerEvent | undefined}> | undefined;
-  #flushing: Promise<void> | undefined;
+  #storing: Promise<void> | undefined;
+  #finishing: Promise<void> | undefined;
   #failure: {readonly error: unknown} | undefined;
-  /** What the flush under way holds: still in memory, not yet acknowledged. */
-  #inFlight: InFlight = NOTHING;
-  #isSinkRefusing = false;
+  /** What the flushes under way hold: still in memory. */
+  readonly #inFlight = new Set<InFlight>();
+  /** Halves that try again. */
+  readonly #refused = new Set<FlushHalf>();
   #fencedCommits = 0;
   #lastFlushAt: number;
   #lastEventAt: number;
@@ -116,7 +123,7 @@ class Worker {
       this.#handle(event);
     }
     if (this.#isFlushDue(now)) this.#startFlush();
-    const isHeld = this.#isSinkRefusing || this.#isBufferFull();
+    const isHeld = this.#refused.size > 0 || this.#isBufferFull();
     this.#gate.set(this.#works.keys(), partition => isHeld || this.#works.get(partition)?.cursor === undefined);
     const endOffsets = this.#consumer.endOffsets();
     this.#ticker.tickIdle(this.#works.values(), endOffsets, now);
@@ -133,7 +140,7 @@ class Worker {
       this.#next = this.#consumer.next(this.#waitMs()).then(event => ({event}));
       this.#next.catch(() => undefined);
     }
-    const first = await (this.#flushing === undefined ? this.#next : Promise.race([this.#next, this.#flushing]));
+    const first = await (this.#storing === undefined ? this.#next : Promise.race([this.#next, this.#storing]));
     if (first === undefined) return undefined;
     this.#next = undefined;
     return first.event;
@@ -223,21 +230,53 @@ class Worker {
   }
 
   #isFlushDue(now: number): boolean {
-    if (this.#flushing !== undefined) return false;
+    if (this.#storing !== undefined) return false;
     if (this.#isBufferFull()) return true;
+    const isCommitOverdue = this.#finishing === undefined && now - this.#lastFlushAt >= LIMITS.insertBufferAgeMsMax;
     for (const work of this.#works.values()) {
       if (now - (work.pendingSince ?? now) >= LIMITS.insertBufferAgeMsMax) return true;
-      if (isCommitDue(work) && now - this.#lastFlushAt >= LIMITS.insertBufferAgeMsMax) return true;
+      if (isCommitOverdue && isCommitDue(work)) return true;
     }
     return false;
   }
 
   #startFlush(): void {
     const works = [...this.#works.values()];
-    this.#inFlight = inFlightOf(works);
+    const held = inFlightOf(works);
+    this.#inFlight.add(held);
     const parts = works.flatMap(work => work.takePending() ?? []);
     for (const {rows} of parts) this.#gauges.countRows(rows);
-    const context = {
+    this.#storing = storeFlush(parts, this.#flushContext('storing', works))
+      .then(async stored => {
+        await this.#finishing;
+        // The loop ends after a failure; what is stored and not committed is read again.
+        if (this.#failure === undefined) this.#finishing = this.#finish(stored, held, works);
+      })
+      .catch((error: unknown) => {
+        this.#failure ??= {error};
+      })
+      .finally(() => {
+        this.#storing = undefined;
+        this.#refused.delete('storing');
+        this.#lastFlushAt = this.#options.clock.now();
+      });
+  }
+
+  async #finish(stored: StoredFlush, held: InFlight, works: readonly PartitionWork[]): Promise<void> {
+    try {
+      this.#countFenced(await finishFlush(stored, this.#flushContext('finishing', works)));
+      for (const {work, rows} of stored.parts) work.recycle(rows);
+    } catch (error) {
+      this.#failure ??= {error};
+    } finally {
+      this.#finishing = undefined;
+      this.#inFlight.delete(held);
+      this.#refused.delete('finishing');
+    }
+  }
+
+  #flushContext(half: FlushHalf, works: readonly PartitionWork[]): FlushContext {
+    return {
       ...this.#options,
       cache: this.#cache,
       attributors: this.#attributors,
@@ -245,25 +284,12 @@ class Worker {
       forgotten: this.#forgotten,
       retrySignal: this.#giveUp.signal,
       works: () => works,
-      onRetry: () => {
-        this.#isSinkRefusing = true;
-      },
+      onRetry: () => void this.#refused.add(half),
     };
-    this.#flushing = flush(parts, context)
-      .then(outcome => this.#endFlush(outcome))
-      .catch((error: unknown) => {
-        this.#failure ??= {error};
-      })
-      .finally(() => {
-        this.#flushing = undefined;
-        this.#inFlight = NOTHING;
-        this.#isSinkRefusing = false;
-        this.#lastFlushAt = this.#options.clock.now();
-      });
   }
 
   /** A commit may be refused because a rebalance is on its way; when none comes, the consumer is dead. */
-  #endFlush(outcome: 'committed' | 'fenced'): void {
+  #countFenced(outcome: 'committed' | 'fenced'): void {
     this.#fencedCommits = outcome === 'committed' ? 0 : this.#fencedCommits + 1;
     if (this.#fencedCommits >= WORKER_LIMITS.fencedCommitsMax) {
       throw new AssayError('ASSAY_LOG_FENCED', `${this.#fencedCommits} commits in a row were refused`);
@@ -291,7 +317,7 @@ class Worker {
   #waitMs(): number {
     const now = this.#options.clock.now();
     let waitMs: number = WORKER_LIMITS.pollMsMax;
-    if (this.#flushing !== undefined) return waitMs;
+    if (this.#storing !== undefined) return waitMs;
     for (const {pendingSince} of this.#works.values()) {
       if (pendingSince !== undefined) waitMs = Math.min(waitMs, pendingSince + LIMITS.insertBufferAgeMsMax - now);
     }
@@ -304,14 +330,15 @@ class Worker {
     const isDrained = new AbortController();
     const timeUp = clock.sleep(LIMITS.shutdownDrainMsMax, isDrained.signal);
     const drained = (async () => {
-      await this.#flushing;
+      await this.#storing;
       if (this.#failure !== undefined) return;
       this.#startFlush();
-      await this.#flushing;
+      await this.#storing;
+      await this.#finishing;
     })();
     await Promise.race([drained, timeUp]);
     isDrained.abort();
-    if (this.#failure !== undefined || this.#flushing !== undefined) {
+    if (this.#failure !== undefined || this.#storing !== undefined || this.#finishing !== undefined) {
       logger.warn('drain incomplete', {stream: stream.name, error: messageOf(this.#failure?.error ?? 'time is up')});
     }
   }
@@ -336,10 +363,11 @@ class Worker {
   }
 }
 
-const NOTHING: InFlight = {bytes: 0, since: undefined};
+type FlushHalf = 'storing' | 'finishing';
 
 function inFlightOf(works: readonly PartitionWork[]): InFlight {
-  let {bytes, since} = NOTHING;
+  let bytes = 0;
+  let since: InFlight['since'];
   for (const {pendingBytes, pendingSince} of works) {
     bytes += pendingBytes;
     if (pendingSince !== undefined && (since === undefined || pendingSince < since)) since = pendingSince;

@@ -37,6 +37,9 @@ class FactList {
     this.asked.push(per);
     return makeGroups({a: this.#arm(scope, 'a').map(fact => fact.value), b: this.#arm(scope, 'b').map(fact => fact.value)});
   }
+  async weightedSums() {
+    return [];
+  }
   async pairGroups(scope: AnalysisScope) {
     const items = (key: string) => new Map(this.#arm(scope, key).map(fact => [fact.item, fact.value]));
     return makePairs(items('a'), items('b'));
@@ -119,6 +122,18 @@ describe('replay', () => {
     const result = await replayVerdict(request);
     expect(result).toMatchObject({identical: true, precision: 'bytes', differences: [], reason: null});
     expect(result.recomputed?.evidence_digest).toBe(stored.evidence_digest);
+  });
+
+  test('a winsorised mean gives the same bytes, and a value that was clamped away is named when it vanishes', async () => {
+    const {warehouse, stored, request} = await makeStored(makeView({metrics: [makeMetric({winsorise: [0.1, 0.9]})]}));
+    expect(stored.tests[0]?.details).toMatchObject({method: 'winsorised', lower: 0.1, upper: 0.9});
+    expect(await replayVerdict(request)).toMatchObject({identical: true, precision: 'bytes', differences: [], reason: null});
+    const largest = warehouse.facts.reduce((a, b) => (b.value > a.value ? b : a));
+    warehouse.facts.splice(warehouse.facts.indexOf(largest), 1, {...largest, value: largest.value + 100});
+    const altered = await replayVerdict(request);
+    expect(altered).toMatchObject({identical: false, reason: 'events'});
+    // The plain means stand beside the clamped ones, so what the bounds hide is seen all the same.
+    expect(altered.differences.map(({path}) => path)).toEqual(expect.arrayContaining([expect.stringMatching(/^tests\[1\]/)]));
   });
 
   test('a phase that began since does not matter', async () => {

@@ -59,7 +59,7 @@ describe.skipIf(missing !== null)(`bad input${missing === null ? '' : ` (skipped
   writeFileSync(join(brokenSchemas, 'outcome.v1.avsc'), outcome.replace('"unit_id"', '"subject_id"'));
 
   const OFFLINE: readonly Case[] = [
-    ['no such command', ['analyse'], [/unknown command 'analyse'/, /--help/]],
+    ['no such command', ['analyzer'], [/unknown command 'analyzer'/, /--help/]],
     ['no such option', ['query', 'SELECT 1', '--fast'], [/unknown option '--fast'/]],
     ['a missing argument', ['query'], [/missing required argument 'sql'/]],
     ['a config key that does not exist', ['config', 'check', '--config', file('key.yaml', 'live: {partitons: 3}\n')], [/live\.partitons is not an option/, /assay config/]],
@@ -69,6 +69,7 @@ describe.skipIf(missing !== null)(`bad input${missing === null ? '' : ` (skipped
     ['a flag of the wrong kind', ['up', '--port', 'high'], [/--port must be a .*number, got text "high"/]],
     ['an unknown action', ['config', 'show'], [/config knows check.*"show"/]],
     ['a folder of schemas that is not there', ['schema', 'check', 'absent'], [/no folder absent/]],
+    ['a data directory that cannot be made', ['query', 'SELECT 1', '--data', '/proc/assay/data'], [/\/proc\/assay/, /--data/]],
     ['a file where the data directory should be', ['query', 'SELECT 1', '--data', csv], [/rows\.csv/, /--data/]],
     ['a file to import that is not there', imports('absent.csv', '--map', map), [/absent\.csv/, /existing/]],
     ['a map that is not there', imports(csv, '--map', 'absent.yaml'), [/absent\.yaml/, /existing YAML/]],

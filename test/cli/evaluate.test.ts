@@ -47,6 +47,7 @@ describe('assay evaluate', () => {
 
   test.each([
     ['a line that is no JSON', [item(1), '{"item": 2,'], /line 2: .*JSON/],
+    ['embeddings of two lengths', [item(1, {embedding_reference: [1, 0], embedding_a: [1], embedding_b: [0, 1]})], /line 1: embeddings have 2, 1 and 2 numbers/],
     ['a missing text', [item(1), {...item(2), candidate_b: undefined}], /line 2: candidate_b is missing; it must be text/],
     ['a text of another kind', [{...item(1), reference: ['x']}], /line 1: reference is a list; it must be text/],
     ['an item twice', [item(1), item(1)], /line 2: item "1" was there before; every item counts once/],

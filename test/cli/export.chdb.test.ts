@@ -74,6 +74,12 @@ describe.skipIf(skipReason !== null)('assay export', () => {
     expect(readdirSync(directory)).toEqual(['outcomes.parquet']);
   });
 
+  test('a view with parameters, text ones too, under either name of the option', async () => {
+    const cut = T0 + 86_400_000;
+    expect((await run('v_windows(size_s=60, slide_s=60)', {to: 'windows.parquet'})).answer['rows']).toBeGreaterThan(0);
+    expect((await run(`v_outcomes_at(stream='live', cut_ms=${cut})`, {out: 'at.parquet'})).answer).toMatchObject({to: 'at.parquet', rows: 40});
+  });
+
   test('only some rows, a parameterised view, and a file that is replaced', async () => {
     expect((await run('v_outcomes', {to: 'outcomes.parquet', where: "attributes['region'] = 'eu'"})).answer['rows']).toBe(10);
     expect((await run('v_windows(size_s = 10, slide_s = 10)', {to: 'windows.parquet'})).answer['rows']).toBe(4);
@@ -89,6 +95,9 @@ describe.skipIf(skipReason !== null)('assay export', () => {
   test('what cannot be exported is refused by name, and the secret is never told', async () => {
     await expect(run('outcomes', {to: 'x.parquet'})).rejects.toThrow(/such as v_outcomes/);
     await expect(run('v_outcomes', {})).rejects.toThrow(/--to/);
+    await expect(run('v_windows', {to: 'x.parquet'})).rejects.toThrow(/v_windows takes parameters, as in "v_windows\(size_s=60, slide_s=10\)"/);
+    await expect(run('v_outcomes', {to: 's3://b/x.parquet'})).rejects.toThrow(/bucket's name of 3 to 63/);
+    await expect(run("v_outcomes_at(stream='live') INTO OUTFILE 'x'", {to: 'x.parquet'})).rejects.toThrow(/such as v_outcomes/);
     await expect(run('v_outcomes', {to: 'x.csv'})).rejects.toThrow(/\.parquet/);
     await expect(run('v_outcomes', {to: 'no/such/x.parquet'})).rejects.toThrow(/no folder/);
     await expect(run('v_outcomes', {to: 'x.parquet', where: "1) INTO OUTFILE '/tmp/evil' --"})).rejects.toThrow(/OUTFILE|match/);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import type {FactBatch, OutcomeFact} from '../../src/core/facts.ts';
-import {durationMs, epochMs} from '../../src/core/units.ts';
+import {durationMs, type EpochMs, epochMs} from '../../src/core/units.ts';
 import type {AlertRow, ClosingStore, DeliveryRow, FactStore, OutboxStore, ReadStore, VerdictStore, Warehouse} from '../../src/warehouse/warehouse.ts';
 import {arrivalRowOf, deadLetterRow, eventIdAt, exposureFact, outcomeFact, START, verdictAt} from '../helpers/storage-fixtures.ts';
 
@@ -198,6 +198,8 @@ export function describeWarehouseStorageContract(open: () => Promise<StorageUnde
       ]);
       expect(await storage.deadLetters({stream, code: 'oversized', limit: 10})).toHaveLength(1);
       expect(await storage.deadLetters({stream: null, code: 'undecodable', limit: 1})).toHaveLength(1);
+      const offsets = async (page: {through?: EpochMs; skip?: number}) => (await storage.deadLetters({stream, code: null, limit: 10, ...page})).map(({offset}) => offset);
+      expect([await offsets({skip: 1}), await offsets({through: epochMs(START + 4)}), await offsets({through: epochMs(START + 5), skip: 2})]).toEqual([['1'], ['1'], []]);
     });
 
     test('a verdict comes back as it was, once, and the newest of each metric and variant is found', async () => {
@@ -228,6 +230,9 @@ export function describeWarehouseStorageContract(open: () => Promise<StorageUnde
       expect(await storage.deliveries({states: ['due'], limit: 10})).toEqual([other]);
       expect(await storage.deliveries({states: [], limit: 10})).toEqual([other, done]);
       expect(await storage.deliveries({states: [], limit: 1})).toEqual([other]);
+      const ids = async (page: {limit: number; through?: EpochMs; skip?: number}) => (await storage.newestDeliveries({states: [], ...page})).map(({delivery_id: id}) => id);
+      expect([await ids({limit: 10}), await ids({limit: 1}), await ids({limit: 1, skip: 1}), await ids({limit: 10, through: epochMs(Date.parse(other.created_at))})]).toEqual([['d1', 'd2'], ['d1'], ['d2'], ['d2']]);
+      expect(await storage.newestDeliveries({states: ['delivered'], limit: 10})).toEqual([done]);
     });
 
     test('of an alert the newest state per rule, experiment and variant counts', async () => {

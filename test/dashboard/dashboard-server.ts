@@ -30,7 +30,7 @@ export async function openDashboard(access?: Access): Promise<DashboardServer> {
           alert_id: 'al_1', stream: STREAM.name, rule: HOSTILE, experiment: 'experiment-000', variant: HOSTILE_NAME, state: 'firing' as const, severity: 'critical', value: 0.4, threshold: 0.3,
           window_start: null, window_end: null, reason: HOSTILE, context: {}, changed_at: '2026-11-21T07:30:00.000Z',
         }]),
-        deliveries: () => Promise.resolve(deliveries),
+        newestDeliveries: () => Promise.resolve(deliveries),
         deliveryHistory: () => Promise.resolve(deliveries),
         deadLetters: () => Promise.resolve([{stream: STREAM.name, partition: 0, offset: '7', code: 'undecodable', message: HOSTILE, key: HOSTILE, value: new Uint8Array([1]), arrival_ts: '2026-11-21T07:00:00.000Z'}]),
       }),

@@ -5,6 +5,7 @@ import {describe, expect, test} from 'vitest';
 import {COMMANDS} from '../../src/cli/commands.ts';
 import {loadConfig} from '../../src/config/load.ts';
 import {OPTIONS} from '../../src/config/options.ts';
+import {distributedDdl} from '../../src/warehouse/clickhouse/distributed-ddl.ts';
 import {replicatedDdl} from '../../src/warehouse/clickhouse/replicated-ddl.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
@@ -214,6 +215,31 @@ describe('deploy/clickhouse', () => {
   test('the replicated tables are those of the migrations', () => {
     expect(text('deploy/clickhouse/replicated.sql')).toBe(replicatedDdl());
     expect(replicatedDdl()).not.toMatch(/ENGINE = (Replacing)?MergeTree/);
+  });
+
+  test('the sharded tables are those of the migrations, and Assay makes the same', () => {
+    const ddl = text('deploy/clickhouse/distributed.sql');
+    expect(ddl).toBe(distributedDdl());
+    expect(ddl).not.toMatch(/ENGINE = (Replacing)?MergeTree/);
+    const names = [...replicatedDdl().matchAll(/CREATE TABLE IF NOT EXISTS assay\.(\w+)/g)].map(([, name]) => name ?? '');
+    const isOnEachNode = (name: string): boolean => name.startsWith('analysis_');
+    for (const name of names) {
+      const [own, front] = isOnEachNode(name) ? [name, 0] : [`${name}_local`, 1];
+      expect(ddl).toContain(`CREATE TABLE IF NOT EXISTS ${own} ON CLUSTER 'assay' (`);
+      expect([name, [...ddl.matchAll(new RegExp(`ENGINE = Distributed\\('assay', 'assay', ${name}_local, `, 'g'))].length]).toEqual([name, front]);
+    }
+    expect(names.length).toBeGreaterThan(15);
+  });
+
+  test('where copies collapse, a row’s shard follows from its sorting key alone', () => {
+    const ddl = text('deploy/clickhouse/distributed.sql');
+    const tables = [...ddl.matchAll(/CREATE TABLE IF NOT EXISTS (\w+)_local ON CLUSTER 'assay' \([\s\S]*?ENGINE = Replicated(Replacing)?MergeTree[\s\S]*?ORDER BY ([^\n;]+)/g)];
+    for (const [, name = '', isReplacing, sorting = ''] of tables) {
+      const key = new RegExp(`${name}_local, cityHash64\\(([^)]*)\\)`).exec(ddl)?.[1]?.split(', ') ?? [];
+      expect(key.length).toBeGreaterThan(0);
+      if (isReplacing !== undefined) for (const column of key) expect(`${name}: ${sorting}`).toMatch(new RegExp(`[(, ]${column}[,); ]|: ${column}$`));
+    }
+    expect(tables.length).toBeGreaterThan(10);
   });
 
   test('the configuration files are well-formed', () => {

@@ -51,7 +51,7 @@ describe.skipIf(skipReason !== null)(`a life cycle by command line${skipReason =
     expect(JSON.parse((await change('resume', 'e')).out)).toMatchObject({version: 5, phase: 3, lifecycle: 'running'});
     const history = JSON.parse((await assay('experiments', 'history', 'e', '--json')).out) as {lifecycle: string; variants: string}[];
     expect(history.map(({lifecycle}) => lifecycle)).toEqual(['draft', 'running', 'running', 'paused', 'running']);
-    expect(JSON.parse((await assay('experiments', 'show', 'e', '--at', '2', '--json')).out)).toMatchObject({version: 2, definition: {variants: {a: 60, b: 30, c: 10}}});
+    expect(JSON.parse((await assay('experiment', 'show', 'e', '--at', '2', '--json')).out)).toMatchObject({version: 2, definition: {variants: {a: 60, b: 30, c: 10}}});
     expect((await assay('experiments', 'show', 'nope')).err).toContain('it has e');
 
     const units = Array.from({length: 50}, (_, index) => `user-${index}`);

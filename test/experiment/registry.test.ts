@@ -12,6 +12,7 @@ import {parseDefinition, requireDefinition} from '../../src/experiment/definitio
 import {ExperimentRegistry} from '../../src/experiment/registry.ts';
 import {seedExperiments} from '../../src/experiment/seed.ts';
 import {currentOf, historyOf, viewOf} from '../../src/experiment/state.ts';
+import type {EventLog} from '../../src/log/event-log.ts';
 import {MemoryEventLog} from '../../src/log/memory/memory-event-log.ts';
 
 /** Waits are real but short, so that backoff does not make the test slow. */
@@ -129,6 +130,30 @@ describe('the registry', () => {
     expect(await codeOf(registry.publish(change(definitionOf(), {stream: 'nowhere'})))).toContain('stream nowhere was not announced');
     expect(await codeOf(registry.publish(change({...definitionOf(), control: 'z'})))).toContain('control: "z" is none of the variants');
     expect(registry.snapshot().nextOffset).toBe(1n);
+  });
+
+  test('a registry that has not read yet what another wrote looks again before it refuses', async () => {
+    const log = makeLog();
+    const one = await openOn(log);
+    const slow = new MemoryEventLog({clock});
+    Object.assign(slow, {
+      createTopic: log.createTopic.bind(log),
+      offsets: log.offsets.bind(log),
+      append: log.append.bind(log),
+      async *read(range: Parameters<EventLog['read']>[0]) {
+        for await (const records of log.read(range)) {
+          await new Promise(done => void setTimeout(done, 50));
+          yield records;
+        }
+      },
+    });
+    const two = await openOn(slow);
+    await one.announceStream(STREAM);
+    await one.publish(change(definitionOf({lifecycle: 'running'}), {stream: 'sim-1', validFrom: epochMs(1)}));
+    expect(two.snapshot().streams.has('sim-1')).toBe(false);
+    const answer = await two.publish(change(definitionOf({lifecycle: 'paused'}), {stream: 'sim-1', validFrom: epochMs(2), expectedVersion: 1}));
+    expect(answer).toMatchObject({version: 2, predecessor: 1});
+    expect(await codeOf(two.publish(change(definitionOf(), {stream: 'sim-1', validFrom: epochMs(3), expectedVersion: 1})))).toContain('ASSAY_EXPERIMENT_CONFLICT');
   });
 
   test('experiments of one layer never hold a common slot, also when they start at the same moment', async () => {

@@ -13,7 +13,7 @@ const RUN_LIMIT_MS = 1_500_000;
 async function skipReason(): Promise<string | null> {
   const missing = (await brokersMissing()) ?? (await chdbSkipReason());
   if (missing !== null) return missing;
-  return existsSync(new URL('../../dist/roles/faults.js', import.meta.url)) ? null : 'dist/ is missing: npm run build';
+  return existsSync(new URL('../../dist/bundle/faults.js', import.meta.url)) ? null : 'dist/ is missing: npm run build';
 }
 
 const reason = await skipReason();
@@ -26,7 +26,7 @@ describe.skipIf(reason !== null)(`faults${reason === null ? '' : ` (skipped: ${r
   let code: number | null = null;
 
   beforeAll(async () => {
-    const run = Proc.start('faults', 'dist/roles/faults.js', ['--seed', String(seed)]);
+    const run = Proc.start('faults', 'dist/bundle/faults.js', ['--seed', String(seed)]);
     code = await run.exited;
     lines = run.lines;
     // The figures of the run, whatever comes of it.

@@ -20,12 +20,12 @@ metrics:
   - {key: score, measure: score, aggregate: mean, role: goal, direction: higher}
 `;
 
-async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+async function until(what: string | (() => string), holds: () => Promise<boolean>): Promise<void> {
   for (let tries = 0; tries < 400; tries++) {
     if (await holds()) return;
     await sleep(200);
   }
-  throw new Error(`waited in vain for ${what}`);
+  throw new Error(`waited in vain for ${typeof what === 'string' ? what : what()}`);
 }
 
 describe.skipIf('skipped' in own)(`roles in processes of their own${'skipped' in own ? ` (skipped: ${own.skipped})` : ''}`, () => {
@@ -94,18 +94,21 @@ describe.skipIf('skipped' in own)(`roles in processes of their own${'skipped' in
     const ended = await roles.worker.finished;
     expect(ended.code).toBe(1);
     const tries = [...(ended.stdout + ended.stderr).matchAll(/"tries":(\d+)/g)].map(([, count]) => Number(count));
-    expect(tries.slice(-5)).toEqual([1, 2, 3, 4, 5]);
+    expect(tries.slice(-5), ended.stdout + ended.stderr).toEqual([1, 2, 3, 4, 5]);
     await kafka.restart(1);
     roles.worker = await start('worker');
     await until('everything to be counted', async () => (await counted()) === units);
 
     type Audit = {mismatch: number; slices_checked: number; facts: number};
     const audits: Audit[] = [];
-    await until('slices to close', async () => {
-      const {stdout} = await runAssay(['verify', '--stream', 'live', '--json', ...flags]);
+    let told = '';
+    await until(() => `slices to close (verify said: ${told})`, async () => {
+      const {stdout, stderr} = await runAssay(['verify', '--stream', 'live', '--json', ...flags]);
+      told = stderr;
+      if (stdout === '') return false;
       audits.unshift(JSON.parse(stdout) as Audit);
       return (audits[0]?.slices_checked ?? 0) > 0 && audits[0]?.facts === 2 * units;
     });
-    expect(audits[0]).toMatchObject({mismatch: 0, facts: 2 * units});
+    expect(audits[0], told).toMatchObject({mismatch: 0, facts: 2 * units});
   }, 300_000);
 });

@@ -63,6 +63,15 @@ describe.each(Object.entries(KINDS))(`%s (SEED=${SEED})`, (_, guard) => {
     expect(others).toEqual([]);
   });
 
+  test('finds what the live guard did while it was on, at most a slice later', async () => {
+    const world = await ran(truth, {guard});
+    const opened = world.history().map(({evidence}) => evidence).filter(({action}) => action === 'open');
+    const [first] = await tried(world, guard);
+    expect(opened.length).toBeGreaterThan(0);
+    expect([first?.variant, first?.action]).toEqual(['v2', 'roll_back']);
+    expect(Math.abs(Date.parse(first?.fired_at ?? '') - Date.parse(opened[0]?.at ?? ''))).toBeLessThanOrEqual(SLICE_MS);
+  });
+
   test('a service that is well makes it do nothing', async () => {
     expect(await tried(await ran(() => GOOD), guard)).toEqual([]);
   });

@@ -77,6 +77,41 @@ describe.skipIf(skipReason !== null)(`drift guards over the engine, seed ${SEED}
     expect(Date.parse(found?.fired_at ?? '')).toBeGreaterThan(T0 + 9 * MINUTE);
   });
 
+  test('with several rates each value counts by what it stands for, and no distance is taken for more than it is', async () => {
+    // v1 in full; of v2's values, the same ones, the upper half is sent to a tenth.
+    const rng = seededRng(SEED + 1);
+    const stream = testStream('dw');
+    const view = {...VIEW, stream: 'dw'};
+    const history = new History(stream);
+    const sent: {variant: string; score: number; rate: number}[] = [];
+    for (const variant of ['v1', 'v2']) history.append({kind: 'exposure', at: 0, unitId: `unit-${variant}`, variant}, {arrival: 0});
+    for (let index = 0; index < 4_000; index += 1) {
+      const [variant, score] = [index % 2 === 0 ? 'v1' : 'v2', rng.next()];
+      const rate = variant === 'v2' && score >= 0.5 ? 0.1 : 1;
+      if (rng.next() >= rate) continue;
+      sent.push({variant, score, rate});
+      history.append({kind: 'outcome', at: 9 * MINUTE + index, unitId: `unit-${variant}`, measures: {score}, sampleRate: rate}, {arrival: 9 * MINUTE + index});
+    }
+    await harness.warehouse.mirrorStream(stream);
+    await harness.warehouse.mirrorVersions(versionsOf(view));
+    await harness.warehouse.insertFacts(history.batch());
+    const guard: Guard = {kind: 'drift', metric: 'score', windowMs: MINUTE, above: 0.15, below: null, minN: 50, action: 'roll_back', referenceMs: null};
+    const found = await driftFinding(harness.warehouse, {view, guard, index: 0, variant: 'v2', at}, {stream: 'dw', phase: 1});
+    const [v1, v2] = ['v1', 'v2'].map(variant => sent.filter(one => one.variant === variant));
+    if (v1 === undefined || v2 === undefined) throw new Error('two arms');
+    const share = (values: typeof sent, limit: number): number => {
+      const weigh = (some: typeof sent): number => some.reduce((sum, {rate}) => sum + 1 / rate, 0);
+      return weigh(values.filter(({score}) => score <= limit)) / weigh(values);
+    };
+    const wanted = Math.max(...sent.map(({score}) => Math.abs(share(v1, score) - share(v2, score))));
+    expect(found).toMatchObject({state: 'ok', value: expect.closeTo(wanted, 9), n: v2.length});
+    // As they were sent the arms are far apart.
+    expect(distanceOf(v1.map(({score}) => score), v2.map(({score}) => score))).toBeGreaterThan(0.3);
+    const kish = v2.reduce((sum, {rate}) => sum + 1 / rate, 0) ** 2 / v2.reduce((sum, {rate}) => sum + 1 / rate ** 2, 0);
+    const noise = Math.sqrt(Math.log(2e6) / 2) * Math.sqrt(1 / v1.length + 1 / kish);
+    expect(found.reason).toContain(`noise ${noise.toFixed(3)}`);
+  });
+
   test('outcomes of another phase, and measures nobody sends, say nothing', async () => {
     expect(await ask({}, {phase: 2})).toMatchObject({state: 'inconclusive', value: null});
     expect(await ask({metric: 'nothing'})).toMatchObject({state: 'inconclusive', value: null, n: 0});

@@ -11,7 +11,7 @@ const BIN = join(ROOT, 'bin/assay.cjs');
 
 /** Why the command line cannot be run here; null when it can. A machine that claims to be CI must be able to. */
 export async function cliSkipReason(): Promise<string | null> {
-  const reason = existsSync(join(ROOT, 'dist/main.js')) ? await chdbMissing() : 'dist/ is not built: npm run build';
+  const reason = existsSync(join(ROOT, 'dist/bundle/main.js')) ? await chdbMissing() : 'dist/ is not built: npm run build';
   if (reason !== null && process.env['CI'] === 'true') throw new Error(`CI needs the command line: ${reason}`);
   return reason;
 }

@@ -65,13 +65,14 @@ describe('summary and findings', () => {
   });
 
   test.each([
-    ['nothing checked', {mismatch: 0, slices_checked: 0, checked_at: null}],
-    ['never audited', {mismatch: null, slices_checked: 0, checked_at: null}],
-    ['a mismatch', {mismatch: 2, slices_checked: 480, checked_at: null}],
-  ])('an audit with %s is a failure on every report', (_name, audit) => {
+    ['nothing checked', {mismatch: 0, slices_checked: 0, checked_at: null}, 'numbers unproven so far, no slice was audited yet'],
+    ['never audited', {mismatch: null, slices_checked: 0, checked_at: null}, 'numbers unproven so far, no slice was audited yet'],
+    ['a mismatch', {mismatch: 2, slices_checked: 480, checked_at: null}, 'numbers unproven, the audit of slices fails'],
+    ['no answer', {mismatch: null, slices_checked: 480, checked_at: null}, 'numbers unproven, the audit of slices fails'],
+  ])('an audit with %s is a failure on every report, and the headline says which', (_name, audit, words) => {
     const report = reportOf([makeVerdict({audit})]);
     expect(report.summary).toMatchObject({status: 'alert', audit: {is_failure: true}});
-    expect(report.headline).toContain('the audit of slices fails');
+    expect(report.headline).toContain(words);
     expect(report.experiments[0]?.health.find(({code}) => code === 'audit')?.status).toBe('fail');
   });
 

@@ -78,7 +78,7 @@ export function openTestTracker(given: Given = {}) {
     context: new AsyncLocalStorage(),
     monotonicMs: given.monotonicMs ?? (() => performance.now()),
     prices: given.prices ?? {},
-    spend: new SpendLedger({budgets: given.budgets ?? [], clock: SYSTEM_CLOCK, keysMax: limits.spendersRememberedMax}),
+    spend: new SpendLedger({budgets: given.budgets ?? [], clock: SYSTEM_CLOCK, limits}),
     attributes: {service: 'answers'},
     fallbacks: {other: 'b'},
   });

@@ -128,6 +128,96 @@ describe('a stream', () => {
     expect(await outcome()).toMatchObject({status: 'ok', measures: {latency_ms: 10}});
   });
 
+  describe('that is not read by for await', () => {
+    const usage = {choices: [], model: 'gpt-x', usage: {prompt_tokens: 100, completion_tokens: 20}};
+    const readable = (pass: (ms: number) => void, chunks: readonly unknown[] = [text('a'), usage]) => {
+      let at = 0;
+      return new ReadableStream<unknown>({
+        pull: controller => {
+          pass(10);
+          if (at === chunks.length) controller.close();
+          else controller.enqueue(chunks[at++]);
+        },
+      }, {highWaterMark: 0});
+    };
+    const drain = async (stream: ReadableStream<unknown>): Promise<unknown[]> => {
+      const [reader, seen] = [stream.getReader(), [] as unknown[]];
+      for (let step = await reader.read(); !step.done; step = await reader.read()) seen.push(step.value);
+      return seen;
+    };
+
+    test('a web stream by its reader, also after tee', async () => {
+      const {tracker, outcome, pass} = open();
+      const [one, other] = (await tracker.observe({unitId: 'u'}, () => readable(pass))).tee();
+      expect(await Promise.all([drain(one), drain(other)])).toEqual([[text('a'), usage], [text('a'), usage]]);
+      expect(await outcome()).toMatchObject({status: 'ok', measures: {ttft_ms: 10, latency_ms: 30, tokens_in: 100, tokens_out: 20}});
+    });
+
+    test('a web stream as the body of a response, and one that is given up', async () => {
+      const {tracker, outcome, pass} = open();
+      const bytes = ['a', 'b'].map(letter => new TextEncoder().encode(letter));
+      expect(await new Response(await tracker.observe({unitId: 'u'}, () => readable(pass, bytes)) as ReadableStream<Uint8Array>).text()).toBe('ab');
+      expect(await outcome()).toMatchObject({status: 'ok', measures: {ttft_ms: 10, latency_ms: 30}});
+      const given = open();
+      let cancelled: unknown;
+      const stream = await given.tracker.observe({unitId: 'u'}, () => new ReadableStream({cancel: reason => { cancelled = reason; }}, {highWaterMark: 0}));
+      await stream.cancel('enough');
+      expect(cancelled).toBe('enough');
+      expect(await given.outcome()).toMatchObject({status: 'ok'});
+    });
+
+    test('a web stream that fails', async () => {
+      const {tracker, outcome} = open();
+      const stream = await tracker.observe({unitId: 'u'}, () => new ReadableStream({pull: () => Promise.reject(Object.assign(new Error('busy'), {status: 429}))}, {highWaterMark: 0}));
+      await expect(drain(stream)).rejects.toThrow('busy');
+      expect(await outcome()).toMatchObject({status: 'client_error'});
+    });
+
+    /** As clients have it: methods that read the stream through its own iterator. */
+    class ClientStream {
+      readonly #secret = 7;
+      readonly iterator: () => AsyncIterator<unknown>;
+      constructor(iterator: () => AsyncIterator<unknown>) {
+        this.iterator = iterator;
+      }
+      [Symbol.asyncIterator](): AsyncIterator<unknown> {
+        return this.iterator();
+      }
+      tee(): ClientStream[] {
+        const iterator = this.iterator();
+        return [new ClientStream(() => iterator)];
+      }
+      toReadableStream(): ReadableStream<unknown> {
+        const iterator = this[Symbol.asyncIterator]();
+        return new ReadableStream({
+          pull: async controller => {
+            const {value, done} = await iterator.next();
+            if (done === true) controller.close();
+            else controller.enqueue(value);
+          },
+        });
+      }
+      secret(): number {
+        return this.#secret;
+      }
+    }
+    async function* chunks() {
+      yield text('a');
+      yield usage;
+    }
+
+    test.each([
+      ['tee', async (stream: ClientStream) => { for await (const _ of stream.tee()[0] as ClientStream); }],
+      ['toReadableStream', async (stream: ClientStream) => { await drain(stream.toReadableStream()); }],
+    ])('a client’s stream handed on by %s', async (_, read) => {
+      const {tracker, outcome} = open();
+      const stream = await tracker.observe({unitId: 'u'}, () => new ClientStream(chunks));
+      expect(stream.secret()).toBe(7);
+      await read(stream);
+      expect(await outcome()).toMatchObject({status: 'ok', measures: {tokens_in: 100, tokens_out: 20}});
+    });
+  });
+
   test('the context of the call counts, wherever the stream is read', async () => {
     const {tracker, outcome, pass} = open();
     const stream = await tracker.run({unitId: 'asker', region: 'eu'}, () => tracker.observe({}, () => new Stream([text('a')], pass)));

@@ -38,4 +38,15 @@ describe('the k-th of all pairs', () => {
       for (const [index, expected] of differences.entries()) expect(selectPair.difference(a, b, index + 1)).toBe(expected);
     }
   });
+
+  test.each(SEEDS)('the median is that of a list of them (seed %i)', seed => {
+    const next = random(seed + 100);
+    const middleOf = (sorted: readonly number[]): number => ((sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN) + (sorted[Math.floor(sorted.length / 2)] ?? Number.NaN)) / 2;
+    for (let round = 0; round < 60; round++) {
+      const [a, b] = [columnOf(next, round % 5), columnOf(next, round % 5)];
+      const [x, y] = [listed(a), listed(b)];
+      expect(selectPair.medianWalshAverage(a, x.length)).toBe(middleOf(x.flatMap((value, i) => x.slice(i).map(other => (value + other) / 2)).sort((p, q) => p - q)));
+      expect(selectPair.medianDifference(a, b, x.length * y.length)).toBe(middleOf(x.flatMap(value => y.map(other => value - other)).sort((p, q) => p - q)));
+    }
+  });
 });

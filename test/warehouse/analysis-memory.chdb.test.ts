@@ -20,6 +20,7 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
 
   test.each([11, 12, 13])('random history %i', async seed => {
     const stream = testStream(`a${seed}`);
+    const weighedBefore = weighedScopes;
     const history = randomHistory(stream, seed);
     const split = viewOf({stream: stream.name, experiment: 'x', metrics: [VALUE, ...METRICS], phaseStarts: [T0 - 1_000, T0 + 40_000]});
     const paired = viewOf({stream: stream.name, experiment: 'p', design: 'paired', metrics: [VALUE, ...METRICS], phaseStarts: [T0 - 1_000, T0 + 70_000]});
@@ -37,8 +38,39 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
         for (const scope of [1, 2].map((of): AnalysisScope => ({...about, phase: of}))) await compareScope(memory, harness.warehouse, scope);
       }
     }
+    // Odd seeds are sampled at several rates.
+    expect(weighedScopes > weighedBefore).toBe(seed % 2 === 1);
     expect(await harness.warehouse.offsetsUnder(stream.name, epochMs(T0 + 60_000))).toEqual(await memory.offsetsUnder(stream.name, epochMs(T0 + 60_000)));
     expect(await harness.warehouse.measuresSeen(stream.name, 'x')).toEqual(await memory.measuresSeen(stream.name, 'x'));
+  }, 120_000);
+
+  test.each([51, 52])('a stream with one experiment and no crossovers, where all outcomes are counted at once, random history %i', async seed => {
+    const stream = testStream(`alone${seed}`);
+    const view = viewOf({stream: stream.name, experiment: 'x', metrics: [VALUE, ...METRICS]});
+    const history = randomHistory(stream, seed);
+    const arms = new Map<string, string>();
+    const exposures = history.exposures
+      .filter(({experiment, phase, reason}) => experiment === 'x' && phase === 1 && reason === 'assigned')
+      .filter(({unitId, variant}) => {
+        if (!arms.has(unitId)) arms.set(unitId, variant);
+        return arms.get(unitId) === variant;
+      });
+    const memory: Warehouse = openMemoryWarehouse();
+    for (const warehouse of [memory, harness.warehouse]) {
+      await warehouse.mirrorStream(stream);
+      await warehouse.mirrorVersions(versionsOf(view));
+      await warehouse.insertFacts({...history.batch(), exposures});
+    }
+    for (const cut of [epochMs(T0 + 60_000), epochMs(T0 + 400_000)]) {
+      const scope: AnalysisScope = {stream: stream.name, view, phase: 1, cut};
+      await compareScope(memory, harness.warehouse, scope);
+      const {outcomesUnattributed} = await memory.exposureCounts(scope);
+      expect(outcomesUnattributed).toBeGreaterThan(0);
+      await harness.warehouse.prepare(scope);
+      const [kept] = await harness.sql.select<{kept: string}>('SELECT (SELECT count() FROM analysis_answers WHERE arm = 0) + (SELECT sum(left_out) FROM analysis_recounts) AS kept');
+      expect(Number(kept?.kept)).toBe(outcomesUnattributed);
+      await harness.warehouse.release(scope);
+    }
   }, 120_000);
 
   test.each([21, 22])('means of units whose sums are larger than a double counts, random history %i', async seed => {
@@ -78,6 +110,7 @@ describe.skipIf(skipReason !== null)('analysis in SQL equals analysis by plain l
 });
 
 const LISTED_MAX = 1_000;
+let weighedScopes = 0;
 
 async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisScope): Promise<void> {
   await sql.prepare(scope);
@@ -98,8 +131,27 @@ async function compareScope(memory: Warehouse, sql: Warehouse, scope: AnalysisSc
     const of = {control: 'v1', variant: 'v2', listedMax};
     for (const one of metrics) expect(await sql.pairGroups(scope, one, of)).toEqual(await memory.pairGroups(scope, one, of));
   }
+  for (const one of metrics.filter(hasDistribution)) await compareWeighted(memory, sql, {scope, one});
   for (const warehouse of [sql, memory]) await expectHalves(warehouse, scope);
   await sql.release(scope);
+}
+
+/** Where events have several weights: shares at a value of each arm's own, and places in both directions. */
+async function compareWeighted(memory: Warehouse, sql: Warehouse, {scope, one}: {readonly scope: AnalysisScope; readonly one: Metric}): Promise<void> {
+  const totals = await memory.armTotals(scope, one);
+  if (!totals.some(({sampling}) => sampling?.mixed !== null && sampling?.mixed !== undefined)) return;
+  weighedScopes += 1;
+  const groups = await memory.valueGroups(scope, one, {per: 'outcome', listedMax: LISTED_MAX});
+  const at = Object.fromEntries(totals.map(({variant}, arm) => [variant, groups[Math.floor((groups.length * (arm + 1)) / 4)]?.value ?? 0]));
+  const shares = await memory.weightedSums(scope, one, {at});
+  expect(await sql.weightedSums(scope, one, {at})).toEqual(shares);
+  for (const of of [{control: 'v1', variant: 'v2'}, {control: 'v2', variant: 'v1'}]) {
+    expect(await sql.weightedSums(scope, one, of)).toEqual(await memory.weightedSums(scope, one, of));
+  }
+  for (const {variant, units, weight} of shares) {
+    const arm = totals.find(total => total.variant === variant);
+    expect([units, weight]).toEqual([arm?.unitsWithOutcome, arm?.denominatorQ]);
+  }
 }
 
 /** Both halves of a relabelled arm are the arm, and they are not always the same ones. */

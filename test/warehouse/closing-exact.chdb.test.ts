@@ -71,4 +71,27 @@ describe.skipIf(skipReason !== null)('SQL and TypeScript round and bucket alike'
     });
     expect(wrong.slice(0, 3)).toEqual([]);
   }, 120_000);
+
+  test('thousands of experiments close, are revised and audited in one request each', async () => {
+    const stream = testStream('many');
+    const history = new History(stream);
+    const views = Array.from({length: 3_000}, (_, number) => viewOf({stream: stream.name, experiment: `experiment-${number}`, design: number % 2 === 0 ? 'split' : 'paired'}));
+    const [split, paired] = ['experiment-2998', 'experiment-2999'] as const;
+    history.append({kind: 'exposure', at: 0, experiment: split}, {arrival: 0});
+    history.append({kind: 'outcome', at: 5, measures: {score: 3}, variantHint: {[paired]: 'v2', unknown: 'v1'}}, {arrival: 10});
+    const late = 60_000;
+    history.append({kind: 'outcome', at: 6, measures: {score: 4}, variantHint: {[paired]: 'v1'}}, {arrival: late});
+    await harness.warehouse.insertFacts(history.batch());
+    await harness.warehouse.mirrorVersions(views.flatMap(versionsOf));
+    const throughSlice = epochMs(T0 + stream.sliceMs);
+    await harness.warehouse.closeSlices({stream, views, committed: [], fromSlice: epochMs(T0), throughSlice});
+    const counted = async (experiment: string) =>
+      (await harness.warehouse.closedSlices(stream.name, experiment)).filter(row => row.metric === 'score' && row.dimension === '' && row.n > 0n).map(row => [row.variant, Number(row.n), Number(row.sumQ) / 1e9]);
+    expect(await counted(split)).toEqual([['v1', 1, 3]]);
+    expect(await counted(paired)).toEqual([['v2', 1, 3]]);
+    await harness.warehouse.reviseSlices({stream, views, committed: [], cut: epochMs(T0 + late), sinceCut: epochMs(T0 + 1), closedThrough: throughSlice});
+    expect(await counted(split)).toEqual([['v1', 2, 7]]);
+    expect((await counted(paired)).sort()).toEqual([['v1', 1, 4], ['v2', 1, 3]]);
+    expect(await harness.warehouse.auditSlices({stream, views, slicesMax: null})).toMatchObject({mismatches: []});
+  }, 120_000);
 });

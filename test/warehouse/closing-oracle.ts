@@ -71,7 +71,7 @@ export function slicesOf(
   {views, cut, tombstones = []}: {readonly views: readonly ExperimentView[]; readonly cut: number | null; readonly tombstones?: readonly Tombstone[]},
 ): Map<string, string> {
   const exposures = factsOf(history.exposures, tombstones);
-  const rows = new Map<string, {n: number; q: bigint; squares: bigint; denominator: bigint; extra: [bigint, bigint, bigint]; values: number[]; buckets: Map<number, number>; scale: number}>();
+  const rows = new Map<string, {n: number; q: bigint; squares: bigint; denominator: bigint; extra: [bigint, bigint, bigint]; values: number[]; buckets: Map<number, number>; sampled: Map<number, {weight: bigint; squares: bigint}>; scale: number}>();
   for (const outcome of factsOf(history.outcomes, tombstones)) {
     const start = Math.floor(outcome.eventTs / SLICE_MS) * SLICE_MS;
     const ownCut = cut ?? start + SLICE_MS + LATENESS_MS;
@@ -85,7 +85,7 @@ export function slicesOf(
         const dimensions = [['', ''], ...metric.dimensions.flatMap(name => (outcome.attributes[name] === undefined ? [] : [[name, outcome.attributes[name]]]))];
         for (const [dimension, value] of dimensions) {
           const key = [view.experiment, start, place.phase, place.variant, metric.key, dimension, value].join('|');
-          const row = rows.get(key) ?? {n: 0, q: 0n, squares: 0n, denominator: 0n, extra: [0n, 0n, 0n], values: [], buckets: new Map<number, number>(), scale: metric.scale};
+          const row = rows.get(key) ?? {n: 0, q: 0n, squares: 0n, denominator: 0n, extra: [0n, 0n, 0n], values: [], buckets: new Map<number, number>(), sampled: new Map<number, {weight: bigint; squares: bigint}>(), scale: metric.scale};
           const q = quantise(found[0], metric.scale);
           row.n += 1;
           row.q += q;
@@ -96,24 +96,29 @@ export function slicesOf(
           row.extra = [row.extra[0] + beyond, row.extra[1] + beyond * q, row.extra[2] + beyond * d];
           row.values.push(found[0]);
           row.buckets.set(bucketOf(found[0]), (row.buckets.get(bucketOf(found[0])) ?? 0) + 1);
+          if (beyond !== 0n) {
+            const {weight, squares} = row.sampled.get(bucketOf(found[0])) ?? {weight: 0n, squares: 0n};
+            row.sampled.set(bucketOf(found[0]), {weight: weight + beyond, squares: squares + (beyond + 1_000_000n) ** 2n - 10n ** 12n});
+          }
           rows.set(key, row);
         }
       }
     }
   }
   return new Map(
-    [...rows].map(([key, {n, q, squares, denominator, extra: [extraWeight, extraSumQ, extraDenominatorSumQ], values, buckets, scale}]) => [
+    [...rows].map(([key, {n, q, squares, denominator, extra: [extraWeight, extraSumQ, extraDenominatorSumQ], values, buckets, sampled, scale}]) => [
       key,
-      describe({n, sumQ: q, sumSquaresQ: squares, denominatorSumQ: denominator, extraWeight, extraSumQ, extraDenominatorSumQ, min: Math.min(...values), max: Math.max(...values), histogram: buckets, scale}),
+      describe({n, sumQ: q, sumSquaresQ: squares, denominatorSumQ: denominator, extraWeight, extraSumQ, extraDenominatorSumQ, min: Math.min(...values), max: Math.max(...values), histogram: buckets, extraBuckets: sampled, scale}),
     ]),
   );
 }
 
-type Numbers = Pick<ClosedSlice, 'n' | 'sumQ' | 'sumSquaresQ' | 'denominatorSumQ' | 'extraWeight' | 'extraSumQ' | 'extraDenominatorSumQ' | 'min' | 'max' | 'histogram' | 'scale'>;
+type Numbers = Pick<ClosedSlice, 'n' | 'sumQ' | 'sumSquaresQ' | 'denominatorSumQ' | 'extraWeight' | 'extraSumQ' | 'extraDenominatorSumQ' | 'min' | 'max' | 'histogram' | 'extraBuckets' | 'scale'>;
 
 const describe = (row: Numbers): string =>
   `n=${row.n} q=${row.sumQ} squares=${row.sumSquaresQ} denominator=${row.denominatorSumQ} extra=${row.extraWeight}/${row.extraSumQ}/${row.extraDenominatorSumQ} min=${row.min + 0} max=${row.max + 0} scale=${row.scale} ` +
-  [...row.histogram].sort(([a], [b]) => a - b).map(([bucket, n]) => `${bucket}:${n}`).join(',');
+  [...row.histogram].sort(([a], [b]) => a - b).map(([bucket, n]) => `${bucket}:${n}`).join(',') +
+  [...row.extraBuckets].sort(([a], [b]) => a - b).map(([bucket, {weight, squares}]) => ` ${bucket}:${weight}/${squares}`).join('');
 
 /** Stored rows in the oracle's words; vanished keys are left out. */
 export const textOf = (rows: readonly ClosedSlice[]): Map<string, string> =>

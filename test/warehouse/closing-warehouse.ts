@@ -10,8 +10,9 @@ import {systemClock} from '../helpers/clickhouse-storage.ts';
 
 export type ChdbWarehouse = {readonly warehouse: Warehouse; readonly sql: SqlConnection; close(): Promise<void>};
 
-/** The whole warehouse on a new embedded engine, and a connection for SQL of the test's own. */
+/** The whole warehouse on a new embedded engine, and a connection for SQL of the test's own; on two shards if asked by ASSAY_TEST_SHARDS=2. */
 export async function openChdbWarehouse(): Promise<ChdbWarehouse> {
+  if (process.env['ASSAY_TEST_SHARDS'] === '2') return (await import('../helpers/sharded-engine.ts')).openShardedWarehouse();
   const directory = await mkdtemp(join(tmpdir(), 'assay-semantics-'));
   const connections = await openChdbConnections({directory: join(directory, 'warehouse')});
   const warehouse = makeClickHouseWarehouse(

@@ -1,8 +1,11 @@
 import {connect} from 'node:net';
+import {gzipSync} from 'node:zlib';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {AssayError} from '../../src/core/errors.ts';
 import {parseDefinitionText, requireDefinition} from '../../src/experiment/definition.ts';
 import {BusyError, type EventDoor} from '../../src/ingest/accept-events.ts';
+import {openMemoryWarehouse} from '../../src/warehouse/memory/memory-warehouse.ts';
+import type {AlertRow, DeliveryRow} from '../../src/warehouse/warehouse.ts';
 import {type Answer, call as callAt, emptyWarehouse, openTestServer, type TestServer} from './test-server.ts';
 
 type Door = Pick<EventDoor, 'accept'>;
@@ -115,8 +118,21 @@ describe('POST /v1/events', () => {
   test('a body that cannot be read is a problem that says what to send', async () => {
     expectProblem(await post(''), 400, /the body is empty; send a JSON array, one JSON object, or NDJSON/);
     expectProblem(await post('{oops'), 400, /the body is not JSON/);
-    expectProblem(await post('{"a": 1}\n{oops', 'application/x-ndjson'), 400, /line 2 is not JSON/);
-    expectProblem(await post('{"a": 1}\n{oops', 'text/plain'), 400, /line 2 is not JSON/);
+    expectProblem(await post('\n{oops\n{', 'application/x-ndjson'), 400, /line 2 is not JSON/);
+    expectProblem(await post('oops', 'text/plain'), 400, /line 1 is not JSON/);
+  });
+
+  test('a line that is not JSON is named, and the others are taken', async () => {
+    const before = accept;
+    accept = values => Promise.resolve({accepted: values.length - 1, errors: [{index: 1, field: 'unit_id', message: 'must be text'}]});
+    for (const type of ['application/x-ndjson', 'text/plain']) {
+      const answer = await post('{"a": 1}\n\n{oops\n{"a": 2}\n{"a": 3}', type);
+      expect([answer.status, answer.body]).toEqual([202, {accepted: 2, errors: [
+        {index: 1, field: '', message: expect.stringMatching(/^line 3 is not JSON/)},
+        {index: 2, field: 'unit_id', message: 'must be text'},
+      ]}]);
+    }
+    accept = before;
   });
 
   test('a body that is too large, or holds too many events, is refused with the limit', async () => {
@@ -129,7 +145,7 @@ describe('POST /v1/events', () => {
     const errors = [{index: 0, field: 'unit_id', message: 'must be text'}];
     accept = values => Promise.resolve({accepted: values.length - 1, errors});
     expect(await post('[1, 2]')).toMatchObject({status: 202, body: {accepted: 1, errors}});
-    expect(await post('[1]')).toMatchObject({status: 400, body: {accepted: 0, errors}});
+    expect(await post('[1]')).toMatchObject({status: 400, type: 'application/problem+json; charset=utf-8', body: {title: 'No event was taken', status: 400, accepted: 0, errors}});
     accept = before;
   });
 
@@ -165,9 +181,44 @@ describe('the other paths', () => {
     expect(await call('/metrics')).toMatchObject({status: 200, body: 'assay_up 1\n', type: expect.stringContaining('version=0.0.4')});
   });
 
-  test('what is not there, and a wrong method, are problems that name the request', async () => {
+  test('what is not there is a problem that names the request; a wrong method names the right ones', async () => {
     expectProblem(await call('/v2/events'), 404, /there is nothing at GET \/v2\/events/);
-    expectProblem(await call('/v1/events'), 404, /there is nothing at GET \/v1\/events/);
+    for (const [method, path, allow] of [
+      ['GET', '/v1/events', 'OPTIONS, POST'],
+      ['DELETE', '/v1/experiments', 'GET, HEAD, OPTIONS, POST'],
+      ['PATCH', '/v1/experiments/any.name', 'GET, HEAD, OPTIONS, PUT'],
+      ['POST', '/assets/a/b.js', 'GET, HEAD, OPTIONS'],
+      ['HEAD', '/v1/live', 'GET, OPTIONS'],
+    ] as const) {
+      const answer = await call(path, {method});
+      expect([method, path, answer.status, answer.headers.get('allow')]).toEqual([method, path, 405, allow]);
+      if (method !== 'HEAD') expectProblem(answer, 405, new RegExp(`takes ${allow}, not ${method}`));
+    }
+    const options = await call('/v1/verdicts/vd_1', {method: 'OPTIONS'});
+    expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD, OPTIONS']);
+    expect((await call('/v2', {method: 'OPTIONS'})).status).toBe(404);
+  });
+
+  test('HEAD is GET without its body', async () => {
+    for (const path of ['/healthz', '/v1/streams', '/v1/experiments/nope']) {
+      const [get, head] = [await call(path), await call(path, {method: 'HEAD'})];
+      expect([head.status, head.type, head.headers.get('content-length'), head.body]).toEqual([get.status, get.type, get.headers.get('content-length'), '']);
+    }
+  });
+
+  test('a body may come as gzip; another encoding, a false one and one that unfolds without end are refused', async () => {
+    const send = (body: Uint8Array, encoding: string) => call('/v1/events', {method: 'POST', body, headers: {'content-type': 'application/json', 'content-encoding': encoding}});
+    const events = [{type: 'outcome', unit_id: 'ü', measures: {a: 1}}];
+    seen = [];
+    expect((await send(gzipSync(JSON.stringify(events)), 'gzip')).status).toBe(202);
+    expect(seen).toEqual(events);
+    const other = await send(Buffer.from('x'), 'br');
+    expectProblem(other, 415, /Content-Encoding "br" is not read here; send gzip/);
+    expect(other.headers.get('accept-encoding')).toBe('gzip');
+    expectProblem(await send(Buffer.from('[]'), 'gzip'), 400, /not the gzip/);
+    expectProblem(await send(gzipSync(JSON.stringify(events)).subarray(0, -4), 'gzip'), 400, /not the gzip/);
+    expectProblem(await send(gzipSync(Buffer.alloc(64 * 1024 * 1024, ' ')), 'gzip'), 413, /may hold 4 MiB/);
+    expect((await call('/healthz')).status).toBe(200);
   });
 
   test('a wrong query names the field, what was given and the fix', async () => {
@@ -178,7 +229,48 @@ describe('the other paths', () => {
     expectProblem(await call('/v1/windows?experiment=x&to=soon'), 400, /to: write an ISO 8601 time/);
     expectProblem(await call('/v1/verdicts?cursor=%7B'), 400, /cursor: is not one of ours/);
     expectProblem(await call('/v1/verdicts?stream=nope'), 404, /there is no stream nope; the streams are live/);
+    expectProblem(await call('/v1/verdicts?experimnt=a&limit=1'), 400, /experimnt: is not known here; there is stream, experiment, limit, cursor/);
     expectProblem(await call('/v1/trend?experiment=a&experiment=b&metric=m&variant=v'), 400, /experiment:.*got \["a","b"\]/);
+  });
+
+  test('every list is given page by page, newest first, and what comes in between moves nothing', async () => {
+    const at = (second: number): string => new Date(Date.UTC(2026, 0, 1, 0, 0, second)).toISOString();
+    const warehouse = openMemoryWarehouse();
+    const delivery = (second: number): DeliveryRow => ({
+      delivery_id: `d${second}`, channel: 'c', subject: 's', body: 'b', content_type: 'application/json', state: 'due', attempt: 0, created_at: at(second), next_attempt_at: null, changed_at: at(second), last_status: null, last_error: '', duration_ms: null,
+    });
+    const alert = (second: number): AlertRow => ({
+      alert_id: `a${second}`, stream: 'live', rule: `r${second}`, experiment: 'e', variant: 'v', state: 'firing', severity: 'warning', value: 1, threshold: 1, window_start: null, window_end: null, reason: '', context: {}, changed_at: at(second),
+    });
+    const add = async (second: number): Promise<void> => {
+      await warehouse.insertDeliveries([delivery(second)]);
+      await warehouse.insertAlerts([alert(second)]);
+      own.audit.write({at: at(second), actor: '', key_id: null, role: null, action: `x${second}`, target: '', status: null, address: '', detail: ''});
+    };
+    const own = await openTestServer({warehouse});
+    for (let second = 1; second <= 5; second += 1) await add(second);
+    const lists = [['/v1/deliveries', 'deliveries', 'delivery_id'], ['/v1/alerts', 'alerts', 'alert_id'], ['/v1/audit', 'entries', 'action']] as const;
+    for (const [index, [path, list, id]] of lists.entries()) {
+      const seen: unknown[] = [];
+      let cursor: string | null = '';
+      while (cursor !== null) {
+        const {body} = await callAt(own.url, `${path}?limit=2${cursor === '' ? '' : `&cursor=${cursor}`}`);
+        const page = body as {next_cursor: string | null} & Record<string, Record<string, unknown>[]>;
+        seen.push(...(page[list] ?? []).map(row => String(row[id]).slice(1)));
+        if (cursor === '') await add(10 + index);
+        cursor = page.next_cursor;
+      }
+      const known = [12, 11, 10].filter(second => second < 10 + index).map(String);
+      expect([path, seen]).toEqual([path, [...known, '5', '4', '3', '2', '1']]);
+      expectProblem(await callAt(own.url, `${path}?cursor=Ing`), 400, /cursor: is not one of ours/);
+    }
+    await own.close();
+  });
+
+  test('a field that a change does not know refuses it: a misspelt expected_version protects nobody', async () => {
+    const answer = await call('/v1/experiments/e/pause', {method: 'POST', body: JSON.stringify({reason: 'r', expectedVersion: 3}), headers: {'content-type': 'application/json'}});
+    expectProblem(answer, 400, /expectedVersion: is not known here; there is reason, expected_version, stream/);
+    expect(answer.body).toMatchObject({errors: [{field: 'expectedVersion'}]});
   });
 
   test('a warehouse that is away is 503 with Retry-After, one that breaks is 500; neither tells details', async () => {
@@ -223,7 +315,7 @@ describe('the other paths', () => {
       });
       socket.on('close', () => resolve(text));
     });
-    expect(answer).toMatch(/^(HTTP\/1\.1 4\d\d|$)/);
+    expect(answer).toMatch(/^HTTP\/1\.1 408 Request Timeout[\s\S]*application\/problem\+json/);
     await slow.close();
   });
 
@@ -233,7 +325,7 @@ describe('the other paths', () => {
     for (const [method, path] of [['POST', '/v1/experiments'], ['POST', '/v1/experiments/validate'], ['POST', '/v1/experiments/e/weights'], ['POST', '/v1/session']] as const) {
       for (const body of [deep, wrapped]) expectProblem(await call(path, {method, body, headers: {'content-type': 'application/json'}}), 400, /nested deeper than 50 levels/);
     }
-    expectProblem(await call('/v1/experiments/validate', {method: 'POST', body: `{"a": "${'['.repeat(100)}"}`}), 400, /a is not known here|missing/);
+    expectProblem(await call('/v1/experiments/validate', {method: 'POST', body: `{"a": "${'['.repeat(100)}"}`}), 400, /definition: missing.*a: is not known here/);
     expect((await post(deep)).status).toBeLessThan(500);
   });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import {describe, expect, test} from 'vitest';
+import {bucketOf} from '../../src/core/histogram.ts';
 import type {Outcome} from '../../src/core/events.ts';
 import type {ExperimentView} from '../../src/core/experiment.ts';
 import type {ProvisionalSlice} from '../../src/core/slices.ts';
@@ -10,7 +11,7 @@ import type {CachedExposure} from '../../src/worker/exposure-cache.ts';
 import {Cells} from '../../src/worker/cells.ts';
 import {ChangedCells, ProvisionalRows} from '../../src/worker/provisional-rows.ts';
 import {ProvisionalSlices} from '../../src/worker/provisional-slices.ts';
-import {slicedOutcome} from '../../src/worker/sliced-outcome.ts';
+import {NO_PLACE, slicedOutcome} from '../../src/worker/sliced-outcome.ts';
 import {simVersions, viewsAt} from '../../src/simulate/faults/sim-experiments.ts';
 import {outcome, T0} from './worker-world.ts';
 
@@ -32,9 +33,14 @@ const exposed = (changes: Partial<CachedExposure> = {}): CachedExposure => ({
 
 function attribute(event: Outcome, exposures: readonly CachedExposure[] | undefined, views: readonly ExperimentView[]): AttributionResult {
   const attributor = new Attributor(views);
-  // Twice, because what a hint says is remembered.
-  attributor.attribute(event, exposures);
-  return attributor.attribute(event, exposures);
+  // Twice, because what a hint says is remembered: by its object, and by a place that another hint had before.
+  const {variantHint, eventTs} = event;
+  const answers = [{variantHint, hintPlace: NO_PLACE, eventTs}, {variantHint: {}, hintPlace: 5, eventTs}, {variantHint, hintPlace: 5, eventTs}].flatMap(asked => {
+    attributor.attribute(asked, exposures);
+    return [attributor.attribute(asked, exposures)];
+  });
+  expect(answers[2]).toEqual(answers[0]);
+  return answers[0] as AttributionResult;
 }
 
 const whereIs = (...args: Parameters<typeof attribute>): string[] =>
@@ -122,9 +128,11 @@ describe('provisional slices', () => {
     add(0, 3, 0.1);
     add(0, 5, 1 / 3);
     expect(scoreOf()).toMatchObject({n: 3, sum: 10, extraWeight: 11e6, extraSum: 3 * 9e6 + 5 * 2e6, extraDenominatorSum: 0});
+    expect(scoreOf()?.extraBuckets).toEqual(new Map([[bucketOf(3), {weight: 9e6, squares: 99e12}], [bucketOf(5), {weight: 2e6, squares: 8e12}]]));
     slices.dropEndingBefore(epochMs(T0 + 1_001));
     add(2_000, 7, 1);
     expect(scoreOf()).toMatchObject({n: 1, sum: 7, extraWeight: 0, extraSum: 0});
+    expect(scoreOf()?.extraBuckets).toBeUndefined();
   });
 
   test('cells of sampled outcomes merge with those of others', () => {
@@ -137,6 +145,8 @@ describe('provisional slices', () => {
     others.addExtra(theirs, 1e6, {value: 4, denominator: 2});
     cells.merge(mine, new Cells(), new Cells().open());
     expect(rowOf(cells, mine)).toMatchObject({n: 2, extraWeight: 9e6, extraSum: 36e6, extraDenominatorSum: 18e6});
+    // What the other cell counts later is its own.
+    expect(rowOf(cells, mine)?.extraBuckets).toEqual(new Map([[bucketOf(4), {weight: 9e6, squares: 99e12}]]));
   });
 
   test('beyond the cap keys are turned away whole: a slice that refused once takes no new key', () => {

@@ -47,6 +47,38 @@ describe('worker', () => {
     });
   });
 
+  test('the next flush is stored while the one before is finished, and no third one before that', async () => {
+    let stored = 0;
+    let finish = (): void => undefined;
+    const finished = new Promise<void>(resolve => {
+      finish = resolve;
+    });
+    const world = await openWorld({
+      onCall: async operation => {
+        if (operation === 'insertFacts') stored++;
+        if (operation === 'insertProvisional') await finished;
+      },
+    });
+    await world.run(async () => {
+      const stop = new AbortController();
+      const ended = runWorker(world.options(stop.signal));
+      for (const unit of ['a', 'b', 'c']) {
+        await send(world.log, exposure(unit, world.clock.now()), outcome(unit, world.clock.now()));
+        await world.clock.sleep(3_000);
+      }
+      // The first, and the one behind it, though there is more than a flush to store since.
+      expect(stored).toBe(2);
+      expect(await outcomesIn(world.warehouse)).toContain('a');
+      expect(await world.log.committed(LIVE_TOPIC, GROUP)).toEqual([null, null]);
+      finish();
+      await world.clock.sleep(3_000);
+      expect(await outcomesIn(world.warehouse)).toEqual(['a', 'b', 'c']);
+      stop.abort();
+      expect(await ended).toEqual({reason: 'stopped'});
+      expect(await world.log.committed(LIVE_TOPIC, GROUP)).not.toContain(null);
+    });
+  });
+
   test('a fatal answer of the sink ends the worker with its error, and no offset moves', async () => {
     const world = await openWorld({
       onCall: async operation => {

@@ -6,13 +6,14 @@ import {formatTable} from '../table.ts';
 
 export const analyzeCommand: Command = {
   name: 'analyze',
+  alias: 'analyse',
   arguments: '<experiment>',
   summary: 'compute, store and print the verdicts of an experiment',
   needs: 'platform',
   run: async invocation => {
     const {args, options, io} = invocation;
     const platform = await invocation.platform();
-    const stream = await defaultStream(platform, textOption(options, 'stream'));
+    const stream = await defaultStream(platform, textOption(options, 'stream'), args[0]);
     const experiment = args[0] ?? '';
     requireView(platform, stream, experiment);
     const audit = auditState(await auditStream(platform, stream, AUDIT_SLICES), platform.clock.now());

@@ -21,7 +21,7 @@ export const compareCommand: Command = {
   run: async invocation => {
     const {args, options, io} = invocation;
     const platform = await invocation.platform();
-    const stream = await defaultStream(platform, textOption(options, 'stream'));
+    const stream = await defaultStream(platform, textOption(options, 'stream'), args[0]);
     const text = textOption(options, 'window') ?? WINDOW;
     const windowMs = parseDuration(text);
     if (windowMs === undefined || windowMs <= 0 || windowMs % stream.sliceMs !== 0) {

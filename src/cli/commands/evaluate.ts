@@ -27,7 +27,7 @@ export const evaluateCommand: Command = {
 };
 
 async function readItems({args, io}: Invocation): Promise<EvaluationItem[]> {
-  const [file] = args;
+  const file = args[0] === '-' ? undefined : args[0];
   const items: EvaluationItem[] = [];
   const seen = new Set<string>();
   const problems: string[] = [];

@@ -13,8 +13,9 @@ import {parseDefinitionText, requireDefinition} from '../../experiment/definitio
 import {toSdkExperiment} from '../../experiment/make-sdk-config.ts';
 import {problemText} from '../../experiment/problems.ts';
 import type {ExperimentRegistry} from '../../experiment/registry.ts';
-import {currentVersions, historyOf, type StoredVersion} from '../../experiment/state.ts';
+import {currentVersions, historyOf, onlyStreamHolding, type StoredVersion} from '../../experiment/state.ts';
 import {toDocument} from '../../experiment/to-document.ts';
+import {validFromIn} from '../../roles/streams.ts';
 import {type Command, EXIT, type Invocation, textOption} from '../command.ts';
 import {formatTable} from '../table.ts';
 
@@ -22,6 +23,7 @@ type Act = (invocation: Invocation, registry: ExperimentRegistry, operands: read
 
 export const experimentsCommand: Command = {
   name: 'experiments',
+  alias: 'experiment',
   arguments: '[action] [operands...]',
   summary: '`list`, `show E`, `history E`, `validate FILE…`, `create FILE`, `update FILE`, `start|pause|resume|conclude|archive E`, `set-weights E a=50,b=50`',
   options: [
@@ -48,22 +50,27 @@ const ACTS: Readonly<Record<string, Act>> = {
   show,
   history,
   table,
-  create: (invocation, registry, [file]) => publishFile(invocation, file, (definition, change) => createExperiment(registry, definition, change)),
+  create: (invocation, registry, [file]) =>
+    publishFile(invocation, file, async definition => {
+      const stream = textOption(invocation.options, 'stream') ?? LIVE_STREAM;
+      return createExperiment(registry, definition, await changeOf(invocation, {stream, experiment: definition.experiment}));
+    }),
   update: (invocation, registry, [file]) =>
-    publishFile(invocation, file, (definition, change) => {
+    publishFile(invocation, file, async definition => {
+      const change = await changeOf(invocation, target(invocation, registry, definition.experiment));
       const {lifecycle} = requireCurrent(registry, change.stream, change.experiment).definition;
       if (lifecycle !== definition.lifecycle) invocation.io.err(`the lifecycle stays ${lifecycle}; it changes by ${LIFECYCLE_STEPS.join(', ')}\n`);
       return updateExperiment(registry, definition, change);
     }),
   'set-weights': async (invocation, registry, [experiment, weights]) => {
-    const {version, movedShare} = await setWeights(registry, parseWeights(operand(weights, 'the weights, like a=50,b=50')), changeOf(invocation, experiment));
+    const {version, movedShare} = await setWeights(registry, parseWeights(operand(weights, 'the weights, like a=50,b=50')), await changeOf(invocation, target(invocation, registry, experiment)));
     return tell(invocation, version, {moved_share: movedShare});
   },
   ...Object.fromEntries(LIFECYCLE_STEPS.map(step => [step, stepAct(step)])),
 };
 
 function stepAct(step: LifecycleStep): Act {
-  return async (invocation, registry, [experiment]) => tell(invocation, await changeLifecycle(registry, step, changeOf(invocation, experiment)));
+  return async (invocation, registry, [experiment]) => tell(invocation, await changeLifecycle(registry, step, await changeOf(invocation, target(invocation, registry, experiment))));
 }
 
 async function list({options, io}: Invocation, registry: ExperimentRegistry): Promise<number> {
@@ -76,7 +83,7 @@ async function list({options, io}: Invocation, registry: ExperimentRegistry): Pr
 
 async function show(invocation: Invocation, registry: ExperimentRegistry, [name]: readonly string[]): Promise<number> {
   const {options, io} = invocation;
-  const {stream, experiment} = target(invocation, name);
+  const {stream, experiment} = target(invocation, registry, name);
   const version = versionAsked(historyOf(registry.snapshot(), stream, experiment), options) ?? requireCurrent(registry, stream, experiment);
   const document = toDocument(version.definition);
   if (options['json'] === true) io.out(`${JSON.stringify({...rowOf(version), definition: document})}\n`);
@@ -94,7 +101,7 @@ function versionAsked(history: readonly StoredVersion[], options: Invocation['op
 
 async function history(invocation: Invocation, registry: ExperimentRegistry, [name]: readonly string[]): Promise<number> {
   const {options, io} = invocation;
-  const {stream, experiment} = target(invocation, name);
+  const {stream, experiment} = target(invocation, registry, name);
   requireCurrent(registry, stream, experiment);
   const rows = historyOf(registry.snapshot(), stream, experiment).map(version => ({...rowOf(version), variants: weightsText(version.definition)}));
   io.out(options['json'] === true ? `${JSON.stringify(rows)}\n` : formatTable(rows.map(({stream: _, experiment: __, ...row}) => row)));
@@ -103,7 +110,7 @@ async function history(invocation: Invocation, registry: ExperimentRegistry, [na
 
 /** The stored slot table, for programs: what `/v1/config` has of the experiment. */
 async function table(invocation: Invocation, registry: ExperimentRegistry, [name]: readonly string[]): Promise<number> {
-  const {stream, experiment} = target(invocation, name);
+  const {stream, experiment} = target(invocation, registry, name);
   const version = requireCurrent(registry, stream, experiment);
   if (version.slots.length === 0) throw new AssayError('ASSAY_NOT_FOUND', `${experiment} has no slot table: its weights are not known`);
   invocation.io.out(`${JSON.stringify({revision: `${experiment}@${version.version}`, experiments: [toSdkExperiment(version)]})}\n`);
@@ -124,13 +131,12 @@ async function validate({options, io}: Invocation, files: readonly string[]): Pr
 async function publishFile(
   invocation: Invocation,
   file: string | undefined,
-  publish: (definition: ExperimentDefinition, change: ChangeOf) => Promise<StoredVersion>,
+  publish: (definition: ExperimentDefinition) => Promise<StoredVersion>,
 ): Promise<number> {
   const path = operand(file, 'the definition file');
   const parsed = parseDefinitionText(readText(path, invocation.io.cwd));
   if (!parsed.ok) for (const problem of parsed.problems) invocation.io.err(`  - ${problemText(problem)}\n`);
-  const definition = requireDefinition(parsed, path);
-  return tell(invocation, await publish(definition, changeOf(invocation, definition.experiment)));
+  return tell(invocation, await publish(requireDefinition(parsed, path)));
 }
 
 function tell({options, io}: Invocation, version: StoredVersion, more: Readonly<Record<string, unknown>> = {}): number {
@@ -158,19 +164,20 @@ const weightsOf = ({variants, hasWeights}: ExperimentDefinition): Record<string,
 const weightsText = ({variants, hasWeights}: ExperimentDefinition): string =>
   variants.map(({key, weight}) => (hasWeights ? `${key}=${weight}` : key)).join(',');
 
-function target({options}: Invocation, experiment: string | undefined): {stream: string; experiment: string} {
-  return {stream: textOption(options, 'stream') ?? LIVE_STREAM, experiment: operand(experiment, 'the experiment')};
+/** Services live in the live stream; an experiment that only another one holds is meant there. */
+function target({options}: Invocation, registry: ExperimentRegistry, name: string | undefined): {stream: string; experiment: string} {
+  const experiment = operand(name, 'the experiment');
+  return {stream: textOption(options, 'stream') ?? onlyStreamHolding(registry.snapshot(), experiment) ?? LIVE_STREAM, experiment};
 }
 
-function changeOf(invocation: Invocation, name: string | undefined): ChangeOf {
-  const {options} = invocation;
+async function changeOf({options, platform}: Invocation, of: {readonly stream: string; readonly experiment: string}): Promise<ChangeOf> {
   const reason = textOption(options, 'reason')?.trim() ?? '';
   const expected = textOption(options, 'expected-version') ?? textOption(options, 'expectedVersion');
   const errors = reason === '' ? ['give --reason TEXT: every version says why it was made'] : [];
   if (expected !== undefined && !/^\d+$/.test(expected)) errors.push(`--expected-version ${expected} is not a whole number`);
   if (errors.length > 0) throw new AssayError('ASSAY_USAGE', errors.join('; '));
   const author = textOption(options, 'author') ?? userInfo().username;
-  return {...target(invocation, name), author, reason, ...(expected === undefined ? {} : {expectedVersion: Number(expected)})};
+  return {...of, author, reason, ...(await validFromIn(await platform(), of.stream)), ...(expected === undefined ? {} : {expectedVersion: Number(expected)})};
 }
 
 function operand(value: string | undefined, what: string): string {

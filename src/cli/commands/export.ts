@@ -5,9 +5,17 @@ import {AssayError} from '../../core/errors.ts';
 import type {ExportTarget} from '../../warehouse/warehouse.ts';
 import {type Command, EXIT, textOption} from '../command.ts';
 
-/** `v_outcomes`, `v_windows(size_s = 60, slide_s = 10)`. */
-const VIEW = /^v_[a-z0-9_]+\s*(\([\w\s=,]*\))?$/;
+/** `v_outcomes`, `v_windows(size_s = 60, slide_s = 10)`, `v_outcomes_at(stream = 'live', cut_ms = 1)`. */
+const VIEW = /^v_[a-z0-9_]+\s*(\((?:[\w\s=,]|'[\w.:-]*')*\))?$/;
 const S3 = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\/(\S+)$/;
+/** Without their values they are no table. */
+const PARAMETERISED: Readonly<Record<string, string>> = {
+  v_windows: 'size_s=60, slide_s=10',
+  v_windows_all: 'size_s=60, slide_s=10',
+  v_windows_by_dimension: 'size_s=60, slide_s=10',
+  v_windows_by_dimension_all: 'size_s=60, slide_s=10',
+  v_outcomes_at: "stream='live', cut_ms=1767605360640",
+};
 
 export const exportCommand: Command = {
   name: 'export',
@@ -15,6 +23,7 @@ export const exportCommand: Command = {
   summary: 'write a view as Parquet, to a file or to an object store that speaks S3',
   options: [
     {flags: '--to <target>', describe: 'FILE.parquet or s3://BUCKET/KEY.parquet (options export.s3_…)'},
+    {flags: '--out <target>', describe: 'the same as --to'},
     {flags: '--where <sql>', describe: 'only the rows for which this holds'},
   ],
   needs: 'platform',
@@ -24,7 +33,9 @@ export const exportCommand: Command = {
     if (!VIEW.test(view)) {
       throw new AssayError('ASSAY_USAGE', `export writes a view such as v_outcomes or "v_windows(size_s=60, slide_s=10)", not ${JSON.stringify(view)}; docs/SCHEMA.md lists them`);
     }
-    const to = textOption(options, 'to');
+    const parameters = Object.hasOwn(PARAMETERISED, view) ? PARAMETERISED[view] : undefined;
+    if (parameters !== undefined) throw new AssayError('ASSAY_USAGE', `${view} takes parameters, as in "${view}(${parameters})"`);
+    const to = textOption(options, 'to') ?? textOption(options, 'out');
     if (to === undefined) throw new AssayError('ASSAY_USAGE', 'say where to with --to FILE.parquet or --to s3://BUCKET/KEY.parquet');
     const target = exportTarget(to, config, io.cwd);
     const where = textOption(options, 'where');
@@ -47,7 +58,7 @@ export function exportTarget(to: string, config: Config, cwd: string): ExportTar
     return {kind: 'file', path};
   }
   const [, bucket, key] = S3.exec(to) ?? [];
-  if (bucket === undefined || key === undefined) throw new AssayError('ASSAY_USAGE', `--to must be a file or s3://BUCKET/KEY.parquet, got ${JSON.stringify(to)}`);
+  if (bucket === undefined || key === undefined) throw new AssayError('ASSAY_USAGE', `--to must be a file or s3://BUCKET/KEY.parquet, a bucket's name of 3 to 63 small letters, digits, dots and dashes; got ${JSON.stringify(to)}`);
   const endpoint = config.text('export.s3_endpoint').replace(/\/+$/, '');
   if (endpoint !== '' && !/^https?:\/\/[^\s/]+$/.test(endpoint)) {
     throw new AssayError('ASSAY_CONFIG_INVALID', `export.s3_endpoint must be an address such as https://minio.example:9000, got ${JSON.stringify(endpoint)}`);

@@ -27,7 +27,7 @@ export const reportCommand: Command = {
     if (format === 'png' && file === undefined) throw new AssayError('ASSAY_USAGE', '--format png writes a picture: name its file with --out');
     const texts = textsOf(language);
     const platform = await invocation.platform();
-    const stream = await defaultStream(platform, textOption(options, 'stream'));
+    const stream = await defaultStream(platform, textOption(options, 'stream'), args[0]);
     const report = await requireReport(platform, {stream, experiment: args[0] ?? null, texts});
     const rendered = format === 'png' ? await renderPng(report, texts) : renderReport(report, format, texts);
     if (file !== undefined) {

@@ -49,13 +49,20 @@ type TableProps<Row> = {
   keyOf(row: Row): string;
 };
 
-/** The first column heads its row. */
-export function Table<Row>({caption, isCaptionHidden = false, columns, rows, keyOf}: TableProps<Row>) {
+/** The first column heads its row. The caption that is seen stands outside of what scrolls, or a narrow page would cut it off. */
+export const Table = <Row,>({caption, isCaptionHidden = false, ...table}: TableProps<Row>) => (
+  <>
+    {!isCaptionHidden && <p class="caption" aria-hidden="true">{caption}</p>}
+    <Scrolled caption={caption} {...table} />
+  </>
+);
+
+function Scrolled<Row>({caption, columns, rows, keyOf}: Omit<TableProps<Row>, 'isCaptionHidden'>) {
   return (
     // biome-ignore lint/a11y: what scrolls must be reachable by keyboard, and is no landmark beside the section it is in
     <div class="scroll" tabIndex={0} role="group" aria-label={caption}>
       <table>
-        <caption class={isCaptionHidden ? 'visually-hidden' : ''}>{caption}</caption>
+        <caption class="visually-hidden">{caption}</caption>
         <thead><tr>{columns.map(({head, isNumber}) => <th key={head} scope="col" class={isNumber === true ? 'number' : ''}>{head}</th>)}</tr></thead>
         <tbody>
           {rows.map(row => (
@@ -74,5 +81,5 @@ export function Table<Row>({caption, isCaptionHidden = false, columns, rows, key
 /** Text as it is, which scrolls when it is long. */
 export const Block = ({label, text}: {readonly label: string; readonly text: string}) => (
   // biome-ignore lint/a11y: what scrolls must be reachable by keyboard
-  <div tabIndex={0} role="group" aria-label={label}><pre>{text}</pre></div>
+  <div tabIndex={0} role="group" aria-label={label}><pre>{visible(text)}</pre></div>
 );

@@ -35,7 +35,7 @@ export function MetricsPart({report}: {readonly report: ExperimentReport}) {
       <Table caption={words.metricsCaption} columns={columns} rows={rows} keyOf={({metric, row}) => JSON.stringify([metric.metric, row.variant])} />
       <p class="soft">{texts.label.fixedHorizonNote}</p>
       <CalibrationPart metrics={metrics} />
-      {metrics.map((metric, index) => <MetricDetails key={metric.metric} metric={metric} id={`metric-${index}`} />)}
+      {metrics.map((metric, index) => <MetricDetails key={metric.metric} metric={metric} id={`metric-${index}`} isOpen={index === 0} />)}
       <Evidence report={report} />
     </section>
   );
@@ -61,11 +61,12 @@ function CalibrationPart({metrics}: {readonly metrics: readonly MetricReport[]})
 
 const CALIBRATION_TONE: Readonly<Record<keyof typeof CALIBRATION_STATUS, Tone>> = {healthy: 'good', unhealthy: 'bad', 'not-computable': ''};
 
-function MetricDetails({metric, id}: {readonly metric: MetricReport; readonly id: string}) {
+/** The first one, a goal, shows its figures at once. */
+function MetricDetails({metric, id, isOpen}: {readonly metric: MetricReport; readonly id: string; readonly isOpen: boolean}) {
   const {words, texts} = useShell();
   const hasPairs = metric.rows.some(({pairs}) => pairs !== null);
   return (
-    <details>
+    <details open={isOpen}>
       <summary><Name text={metric.metric} /></summary>
       <div class="grid">
         <div><h3>{words.intervals}</h3><Figure drawing={intervalSvg({id: `${id}-effect`, metric, texts})} /></div>

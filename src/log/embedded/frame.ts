@@ -1,5 +1,5 @@
 import {epochMs} from '../../core/units.ts';
-import type {LogRecord} from '../event-log.ts';
+import type {LogRecord, RawRecord} from '../event-log.ts';
 import type {StoredRecord} from '../local/log-store.ts';
 import {corrupt} from './corrupt.ts';
 import {crc32} from './crc32.ts';
@@ -159,7 +159,7 @@ export function decodeRecords(
       if (into.length >= limits.recordsMax || (into.length > 0 && taken + end - start > limits.bytesMax)) {
         return {isDone: false, bytes: taken};
       }
-      into.push(readRecord(bytes, start, {end, partition: header.partition, offset}));
+      into.push(new ReadRecord(bytes, start, {end, partition: header.partition, offset}));
       taken += end - start;
     }
     start = end;
@@ -200,29 +200,81 @@ function writeRecord(bytes: Buffer, start: number, {timestamp, key, value, heade
   return at + value.length;
 }
 
-function readRecord(
-  bytes: Buffer,
-  start: number,
-  {end, partition, offset}: {readonly end: number; readonly partition: number; readonly offset: number},
-): LogRecord {
-  const keyBytes = bytes.readInt32LE(start + 8);
-  const count = bytes.readUInt16LE(start + 12);
-  let at = start + RECORD_HEADER_BYTES;
-  const key = keyBytes < 0 ? null : bytes.toString('utf8', at, at + keyBytes);
-  if (keyBytes > 0) at += keyBytes;
-  const headers: Record<string, string> = {};
-  for (let i = 0; i < count; i++) {
-    const nameEnd = at + 2 + bytes.readUInt16LE(at);
-    const valueEnd = nameEnd + 4 + bytes.readUInt32LE(nameEnd);
-    headers[bytes.toString('utf8', at + 2, nameEnd)] = bytes.toString('utf8', nameEnd + 4, valueEnd);
-    at = valueEnd;
+/**
+ * A record of which nothing is made before it is asked for. Its bytes are a stretch of the file that
+ * all partitions share: who keeps it copies it, or a few rows would hold the whole stretch.
+ */
+class ReadRecord implements LogRecord, RawRecord {
+  readonly partition: number;
+  readonly offsetNumber: number;
+  readonly from: number;
+  readonly to: number;
+  /** Half a megabyte that is not of the record: whoever compares or prints records should not meet it. */
+  readonly #bytes: Buffer;
+  readonly #start: number;
+
+  constructor(bytes: Buffer, start: number, {end, partition, offset}: {readonly end: number; readonly partition: number; readonly offset: number}) {
+    this.partition = partition;
+    this.offsetNumber = offset;
+    this.#bytes = bytes;
+    this.#start = start;
+    this.from = valueStart(bytes, start);
+    this.to = end;
   }
-  return {
-    partition,
-    offset: BigInt(offset),
-    timestamp: epochMs(bytes.readDoubleLE(start)),
-    key,
-    value: bytes.subarray(at, end),
-    headers: count === 0 ? NO_HEADERS : headers,
-  };
+
+  get raw(): RawRecord {
+    return this;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes;
+  }
+
+  get isShared(): boolean {
+    return true;
+  }
+
+  get offset(): bigint {
+    return BigInt(this.offsetNumber);
+  }
+
+  get timestamp(): LogRecord['timestamp'] {
+    return epochMs(this.#bytes.readDoubleLE(this.#start));
+  }
+
+  get value(): Uint8Array {
+    return this.#bytes.subarray(this.from, this.to);
+  }
+
+  get key(): string | null {
+    const length = this.#bytes.readInt32LE(this.#start + 8);
+    const from = this.#start + RECORD_HEADER_BYTES;
+    return length < 0 ? null : this.#bytes.toString('utf8', from, from + length);
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    const bytes = this.#bytes;
+    const count = bytes.readUInt16LE(this.#start + 12);
+    if (count === 0) return NO_HEADERS;
+    const headers: Record<string, string> = {};
+    let at = keyEnd(bytes, this.#start);
+    for (let i = 0; i < count; i++) {
+      const nameEnd = at + 2 + bytes.readUInt16LE(at);
+      const end = nameEnd + 4 + bytes.readUInt32LE(nameEnd);
+      headers[bytes.toString('utf8', at + 2, nameEnd)] = bytes.toString('utf8', nameEnd + 4, end);
+      at = end;
+    }
+    return headers;
+  }
+}
+
+const keyEnd = (bytes: Buffer, start: number): number => start + RECORD_HEADER_BYTES + Math.max(0, bytes.readInt32LE(start + 8));
+
+function valueStart(bytes: Buffer, start: number): number {
+  let at = keyEnd(bytes, start);
+  for (let left = bytes.readUInt16LE(start + 12); left > 0; left--) {
+    const nameEnd = at + 2 + bytes.readUInt16LE(at);
+    at = nameEnd + 4 + bytes.readUInt32LE(nameEnd);
+  }
+  return at;
 }

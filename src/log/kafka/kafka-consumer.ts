@@ -6,7 +6,7 @@ import type {GapReporter} from '../gap.ts';
 import {Wakeup} from '../local/wakeup.ts';
 import {unreadableOf, wholeBatchOf} from './fetched-batches.ts';
 import {FetchedQueue} from './fetched-queue.ts';
-import {bounded, toAssayError} from './kafka-errors.ts';
+import {bounded, kafkaTypeOf, toAssayError} from './kafka-errors.ts';
 import {KAFKA_LIMITS} from './kafka-options.ts';
 import {type GroupCommit, isStale} from './kafka-topics.ts';
 import {noteOf} from './topic-epochs.ts';
@@ -42,7 +42,8 @@ export type GroupOffsets = {
  *
  *     joining ── GROUP_JOIN ─► loading offsets ─► assigned ── REBALANCING or GROUP_JOIN ─► joining
  *        any ── the topic was made again ─► dead
- *        any ── CRASH ─► dead: next rejects with ASSAY_LOG_FENCED (no restart by kafkajs)
+ *        any ── CRASH while the coordinator loads, for at most `coordinatorLoadMs` ─► joining (kafkajs begins again)
+ *        any ── any other CRASH ─► dead: next rejects with ASSAY_LOG_FENCED (no restart by kafkajs)
  */
 export class KafkaConsumer implements LogConsumer {
   readonly #parts: KafkaConsumerParts;
@@ -66,6 +67,8 @@ export class KafkaConsumer implements LogConsumer {
   #isThrottled = false;
   #failure: AssayError | undefined;
   #isClosed = false;
+  /** Since when the coordinator has been answering that it loads. */
+  #loadingSince: number | undefined;
 
   constructor(parts: KafkaConsumerParts) {
     this.#parts = parts;
@@ -74,7 +77,7 @@ export class KafkaConsumer implements LogConsumer {
     const {GROUP_JOIN, REBALANCING, CRASH, END_BATCH_PROCESS} = consumer.events;
     consumer.on(GROUP_JOIN, event => this.#onJoin(event));
     consumer.on(REBALANCING, () => this.#revoke());
-    consumer.on(CRASH, ({payload}) => this.#fail(payload.error));
+    consumer.on(CRASH, ({payload}) => (payload.restart ? this.#revoke() : this.#fail(payload.error)));
     // Batches of nothing but control or aborted records never reach eachBatch.
     consumer.on(END_BATCH_PROCESS, ({payload}) => this.#onPassed(payload.partition, payload.lastOffset));
   }
@@ -182,7 +185,20 @@ export class KafkaConsumer implements LogConsumer {
     await bounded('cannot leave the group', () => consumer.disconnect(), limit).catch(() => undefined);
   }
 
+  /**
+   * Whether kafkajs shall begin again after a crash. A coordinator that just took
+   * over reads its partition first, for as long as that takes: a new consumer
+   * would only wait for the same.
+   */
+  shouldRestart(error: unknown): boolean {
+    if (kafkaTypeOf(error) !== 'GROUP_LOAD_IN_PROGRESS' || this.#isClosed || this.#failure !== undefined) return false;
+    const now = this.#parts.clock.now();
+    this.#loadingSince ??= now;
+    return now - this.#loadingSince <= KAFKA_LIMITS.coordinatorLoadMs;
+  }
+
   #onJoin({payload}: ConsumerGroupJoinEvent | InstrumentationEvent<ConsumerGroupJoinEvent['payload']>): void {
+    this.#loadingSince = undefined;
     this.#revoke();
     const partitions = payload.memberAssignment[this.#parts.options.topic] ?? [];
     const generation = this.#generation;

@@ -46,6 +46,9 @@ export const kafkaTypeOf = (error: unknown): string =>
     .map(typeOf)
     .findLast(type => type !== '') ?? '';
 
+/** kafkajs asks for the newest offsets, then for the oldest, and trips when its picture of the cluster changed in between. */
+export const isTorn = (error: unknown): boolean => chainOf(error).some(cause => cause instanceof TypeError);
+
 /** `run`, given up after `ms`: kafkajs nests retries in retries, so only a clock bounds it. */
 export async function bounded<T>(
   what: string,

@@ -16,6 +16,7 @@ import type {
 import {type GapReporter, gapReporter} from '../gap.ts';
 import {partitionOf} from '../partitioner.ts';
 import {partitionMissing, topicMissing} from '../topic-spec.ts';
+import {Admins} from './admin-source.ts';
 import {AppendLane, type PlacedRecord} from './append-lane.ts';
 import {makeKafka} from './kafka-client.ts';
 import {KafkaConsumer} from './kafka-consumer.ts';
@@ -34,22 +35,24 @@ export async function openKafkaEventLog(options: KafkaEventLogOptions): Promise<
   if (brokers.length === 0)
     throw new AssayError('ASSAY_CONFIG_INVALID', 'kafka.brokers is empty: give at least one host:port');
   const kafka = makeKafka(options);
-  const admin = kafka.admin({retry: {retries: 2, initialRetryTime: 200, maxRetryTime: 1_000}});
-  const what = `cannot reach Kafka at ${brokers.join(', ')}`;
-  try {
-    await bounded(what, () => admin.connect(), {clock, ms: KAFKA_LIMITS.openTimeoutMs});
-  } catch (error) {
-    admin.disconnect().catch(() => undefined);
-    throw error;
-  }
-  return new KafkaEventLog(options, kafka, admin);
+  const openAdmin = async (): Promise<Admin> => {
+    const admin = kafka.admin({retry: {retries: 2, initialRetryTime: 200, maxRetryTime: 1_000}});
+    try {
+      await bounded(`cannot reach Kafka at ${brokers.join(', ')}`, () => admin.connect(), {clock, ms: KAFKA_LIMITS.openTimeoutMs});
+      return admin;
+    } catch (error) {
+      admin.disconnect().catch(() => undefined);
+      throw error;
+    }
+  };
+  return new KafkaEventLog(options, kafka, new Admins(await openAdmin(), openAdmin));
 }
 
 /** An {@link EventLog} on Apache Kafka through kafkajs. */
 class KafkaEventLog implements EventLog {
   readonly #options: KafkaEventLogOptions;
   readonly #kafka: Kafka;
-  readonly #admin: Admin;
+  readonly #admins: Admins;
   readonly #onGap: GapReporter;
   readonly #fetcher: PartitionFetcher;
   readonly #topics: KafkaTopics;
@@ -58,11 +61,11 @@ class KafkaEventLog implements EventLog {
   readonly #metaProducer;
   #isClosed = false;
 
-  constructor(options: KafkaEventLogOptions, kafka: Kafka, admin: Admin) {
+  constructor(options: KafkaEventLogOptions, kafka: Kafka, admins: Admins) {
     const {clock, logger, metrics} = options;
     this.#options = options;
     this.#kafka = kafka;
-    this.#admin = admin;
+    this.#admins = admins;
     this.#onGap = gapReporter(logger, metrics);
     const fetchWaitMs = options.fetchWaitMs ?? KAFKA_LIMITS.fetchWaitMs;
     this.#fetcher = new PartitionFetcher(kafka, {clock, onGap: this.#onGap, fetchWaitMs});
@@ -72,7 +75,7 @@ class KafkaEventLog implements EventLog {
     });
     this.#topics = new KafkaTopics({
       clock: options.clock,
-      admin,
+      admin: admins,
       producer: this.#metaProducer,
       fetcher: this.#fetcher,
       replication: options.replication ?? -1,
@@ -114,8 +117,8 @@ class KafkaEventLog implements EventLog {
       await this.#topics.get(topic);
     });
     const {clock} = this.#options;
-    const consumer = new KafkaConsumer({
-      consumer: this.#makeConsumer(options),
+    const consumer: KafkaConsumer = new KafkaConsumer({
+      consumer: this.#makeConsumer(options, error => consumer.shouldRestart(error)),
       options,
       clock,
       onGap: this.#onGap,
@@ -161,12 +164,12 @@ class KafkaEventLog implements EventLog {
     await Promise.all([...this.#consumers].map(consumer => consumer.close()));
     await Promise.all([...this.#lanes.values()].map(lane => lane.close()));
     const limit = {clock: this.#options.clock, ms: KAFKA_LIMITS.closeTimeoutMs};
-    const goodbyes = [this.#fetcher.close(), this.#metaProducer.disconnect(), this.#admin.disconnect()];
+    const goodbyes = [this.#fetcher.close(), this.#metaProducer.disconnect(), this.#admins.disconnect()];
     await bounded('cannot disconnect', () => Promise.allSettled(goodbyes), limit).catch(() => undefined);
   }
 
   /** A client of its own for each consumer; see `makeKafka`. */
-  #makeConsumer({group, bufferBytesMax}: ConsumerOptions) {
+  #makeConsumer({group, bufferBytesMax}: ConsumerOptions, shouldRestart: (error: Error) => boolean) {
     const sessionTimeout = this.#options.sessionTimeoutMs ?? KAFKA_LIMITS.sessionTimeoutMs;
     return makeKafka(this.#options).consumer({
       groupId: group,
@@ -180,12 +183,12 @@ class KafkaEventLog implements EventLog {
       maxInFlightRequests: 1,
       metadataMaxAge: KAFKA_LIMITS.metadataAgeMsMax,
       allowAutoTopicCreation: false,
-      // A dead consumer is rebuilt by its supervisor, which counts; kafkajs would go on for ever.
+      // A dead consumer is rebuilt by its supervisor, which counts; kafkajs by itself would go on for ever.
       retry: {
         retries: 6,
         initialRetryTime: 200,
         maxRetryTime: 3_000,
-        restartOnFailure: () => Promise.resolve(false),
+        restartOnFailure: error => Promise.resolve(shouldRestart(error)),
       },
     });
   }

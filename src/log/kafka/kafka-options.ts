@@ -48,6 +48,8 @@ export const KAFKA_LIMITS = {
   sendQueueBytesMax: 64 * 1024 * 1024,
   sessionTimeoutMs: 10_000,
   rebalanceTimeoutMs: 60_000,
+  /** How long a group coordinator may load before its consumer is given up. */
+  coordinatorLoadMs: 60_000,
   connectTimeoutMs: 3_000,
   /** Opening the log with no broker in reach fails within this. */
   openTimeoutMs: 10_000,

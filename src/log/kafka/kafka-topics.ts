@@ -2,9 +2,10 @@ import kafkajs, {type Admin, type Producer} from 'kafkajs';
 import type {Clock} from '../../core/clock.ts';
 import type {PartitionOffsets, TopicInfo, TopicSpec} from '../event-log.ts';
 import {checkSameTopic, checkTopicSpec, topicMissing} from '../topic-spec.ts';
-import {kafkaTypeOf} from './kafka-errors.ts';
+import type {AdminSource} from './admin-source.ts';
+import {isTorn, kafkaTypeOf} from './kafka-errors.ts';
 import type {PartitionFetcher} from './partition-fetcher.ts';
-import {epochOfMark, epochOfNote, MARK_CONFIG, markOf, newestEpoch, writeEpoch} from './topic-epochs.ts';
+import {EPOCHS_TOPIC, epochOfMark, epochOfNote, MARK_CONFIG, markOf, newestEpoch, writeEpoch} from './topic-epochs.ts';
 
 const LONG_MAX = '9223372036854775807';
 const TIMESTAMP_TYPE = {log: 'LogAppendTime', producer: 'CreateTime'} as const;
@@ -17,7 +18,7 @@ const MOVING = ['NOT_LEADER_FOR_PARTITION', 'LEADER_NOT_AVAILABLE', 'NOT_COORDIN
 
 export type KafkaTopicsParts = {
   readonly clock: Clock;
-  readonly admin: Admin;
+  readonly admin: AdminSource;
   readonly producer: Producer;
   readonly fetcher: PartitionFetcher;
   /** −1: the brokers' default. */
@@ -63,32 +64,28 @@ export class KafkaTopics {
     checkTopicSpec(spec);
     const existing = await this.describe(spec.topic);
     if (existing !== undefined) return checkSameTopic(existing, spec);
-    const {admin} = this.#parts;
-    const epoch = (await newestEpoch(spec.topic, this.#parts)) + 1;
+    const epoch = (await this.#newestEpoch(spec.topic)) + 1;
     // Written down first: a number is rather left out than used twice.
-    await writeEpoch(spec.topic, epoch, this.#parts);
-    await admin.createTopics({
-      waitForLeaders: true,
-      topics: [
-        {
-          topic: spec.topic,
-          numPartitions: spec.partitions,
-          replicationFactor: this.#parts.replication,
-          configEntries: configOf(spec, epoch),
-        },
-      ],
-    });
+    const admin = this.#parts.admin.current;
+    await writeEpoch(spec.topic, epoch, {...this.#parts, admin});
+    const topics = [
+      {
+        topic: spec.topic,
+        numPartitions: spec.partitions,
+        replicationFactor: this.#parts.replication,
+        configEntries: configOf(spec, epoch),
+      },
+    ];
+    await this.#ask(spec.topic, asked => asked.createTopics({waitForLeaders: true, topics}));
     // Another process may have been faster, with another number of partitions.
     const created = await this.describe(spec.topic);
     if (created !== undefined) checkSameTopic(created, spec);
   }
 
   async describe(topic: string): Promise<MarkedTopic | undefined> {
-    const {admin} = this.#parts;
-    const topics = await admin.listTopics();
-    const found = topics.includes(topic)
-      ? await Promise.all([admin.fetchTopicMetadata({topics: [topic]}), this.#config(topic)]).catch(goneBetween)
-      : undefined;
+    const topics = await this.#parts.admin.current.listTopics();
+    const ask = (admin: Admin) => Promise.all([admin.fetchTopicMetadata({topics: [topic]}), configFrom(admin, topic)]);
+    const found = topics.includes(topic) ? await this.#ask(topic, ask).catch(goneBetween) : undefined;
     if (found === undefined) {
       this.#known.delete(topic);
       return undefined;
@@ -99,7 +96,7 @@ export class KafkaTopics {
       topic,
       partitions: metadata.topics[0]?.partitions.length ?? 0,
       clock: config.get('message.timestamp.type') === TIMESTAMP_TYPE.log ? 'log' : 'producer',
-      logEpoch: mark ?? (await newestEpoch(topic, this.#parts)) + 1,
+      logEpoch: mark ?? (await this.#newestEpoch(topic)) + 1,
       mark,
     };
     this.#known.set(topic, info);
@@ -118,7 +115,7 @@ export class KafkaTopics {
   }
 
   async list(): Promise<string[]> {
-    const topics = await this.#parts.admin.listTopics();
+    const topics = await this.#parts.admin.current.listTopics();
     return topics.filter(topic => !topic.startsWith('__')).sort();
   }
 
@@ -140,8 +137,7 @@ export class KafkaTopics {
   }
 
   async commits(topic: string, group: string): Promise<GroupCommit[]> {
-    const {admin} = this.#parts;
-    const [found] = await this.#wherever(topic, () => admin.fetchOffsets({groupId: group, topics: [topic]}));
+    const [found] = await this.#wherever(topic, admin => admin.fetchOffsets({groupId: group, topics: [topic]}));
     return (found?.partitions ?? []).map(({partition, offset, metadata}) => ({
       partition,
       offset: BigInt(offset) < 0n ? null : BigInt(offset),
@@ -154,23 +150,30 @@ export class KafkaTopics {
     return epochOfMark((await this.#config(topic)).get(MARK_CONFIG));
   }
 
-  async #config(topic: string): Promise<ReadonlyMap<string, string>> {
-    const {resources} = await this.#parts.admin.describeConfigs({
-      includeSynonyms: false,
-      resources: [
-        {
-          type: kafkajs.ConfigResourceTypes.TOPIC,
-          name: topic,
-          configNames: ['message.timestamp.type', MARK_CONFIG],
-        },
-      ],
-    });
-    return new Map(resources[0]?.configEntries.map(entry => [entry.configName, entry.configValue]));
+  #config(topic: string): Promise<ReadonlyMap<string, string>> {
+    return this.#ask(topic, admin => configFrom(admin, topic));
+  }
+
+  #newestEpoch(topic: string): Promise<number> {
+    return this.#wherever(EPOCHS_TOPIC, admin => newestEpoch(topic, {...this.#parts, admin}));
+  }
+
+  /** That a topic is gone may be true of another one that the client was asked about before: see {@link Admins}. */
+  async #ask<T>(topic: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    const {admin} = this.#parts;
+    const asked = admin.current;
+    try {
+      return await question(asked);
+    } catch (error) {
+      if (kafkaTypeOf(error) !== 'UNKNOWN_TOPIC_OR_PARTITION' || !(await asked.listTopics()).includes(topic)) throw error;
+      await admin.renew(asked);
+      return question(admin.current);
+    }
   }
 
   async #offsetsOf(topic: string): Promise<{partition: number; low: string; high: string}[]> {
     try {
-      return await this.#wherever(topic, () => this.#parts.admin.fetchTopicOffsets(topic));
+      return await this.#wherever(topic, admin => admin.fetchTopicOffsets(topic));
     } catch (error) {
       if (kafkaTypeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') throw topicMissing(topic);
       throw error;
@@ -178,8 +181,8 @@ export class KafkaTopics {
   }
 
   /** kafkajs asks the broker it knows for five minutes, though that says it is the wrong one; to describe a configuration, it looks again. */
-  #wherever<T>(topic: string, ask: () => Promise<T>): Promise<T> {
-    return this.#patiently(MOVING, ask, () => this.#config(topic).catch(() => undefined));
+  #wherever<T>(topic: string, question: (admin: Admin) => Promise<T>): Promise<T> {
+    return this.#patiently(MOVING, () => this.#ask(topic, question), () => this.#config(topic).catch(() => undefined));
   }
 
   async #patiently<T>(types: readonly string[], run: () => Promise<T>, between: () => Promise<unknown> = () => Promise.resolve()): Promise<T> {
@@ -187,12 +190,26 @@ export class KafkaTopics {
       try {
         return await run();
       } catch (error) {
-        if (!types.includes(kafkaTypeOf(error)) || tries === TRIES_MAX) throw error;
+        if (!(types.includes(kafkaTypeOf(error)) || isTorn(error)) || tries === TRIES_MAX) throw error;
         await this.#parts.clock.sleep(RETRY_MS * tries);
         await between();
       }
     }
   }
+}
+
+async function configFrom(admin: Admin, topic: string): Promise<ReadonlyMap<string, string>> {
+  const {resources} = await admin.describeConfigs({
+    includeSynonyms: false,
+    resources: [
+      {
+        type: kafkajs.ConfigResourceTypes.TOPIC,
+        name: topic,
+        configNames: ['message.timestamp.type', MARK_CONFIG],
+      },
+    ],
+  });
+  return new Map(resources[0]?.configEntries.map(entry => [entry.configName, entry.configValue]));
 }
 
 /** A topic that is being deleted is listed a little longer than it is there. */

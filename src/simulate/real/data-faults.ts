@@ -12,16 +12,16 @@ import {prepare, type Prepared} from './process-faults.ts';
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 const PARTITIONS = 6;
+const RSS_MIB_MAX = 512;
 
 type Build = (make: HistoryMaker, at: {readonly startTs: number; readonly scale: number}) => number;
 
 /** A fault that lies in the records alone: `build` makes them and says how many are at fault. */
-function dataFault(name: string, title: string, build: Build, given: {readonly maxAgeMs?: number; readonly rssMiBMax?: number} = {}): Fault {
+function dataFault(name: string, title: string, build: Build, given: {readonly maxAgeMs?: number; readonly workers?: number} = {}): Fault {
   return {
     name,
     title,
     brokers: 1,
-    isAlone: false,
     run: async run => {
       const {lab, seed, isLong} = run;
       const startTs = startOf(seed);
@@ -31,13 +31,13 @@ function dataFault(name: string, title: string, build: Build, given: {readonly m
       const last = make.records.reduce((max, {timestamp}) => Math.max(max, timestamp), startTs);
       make.tickAll(last + SLICE_MS + LATENESS_MS + 61_000);
       const stream = await lab.openStream(`${name}-${seed}`, {startTs, partitions: PARTITIONS, maxAgeMs: given.maxAgeMs ?? null});
-      return consume(run, {stream, planned: make.records}, {times, rssMiBMax: given.rssMiBMax ?? 512});
+      return consume(run, {stream, planned: make.records}, {times, count: given.workers ?? 2});
     },
   };
 }
 
-async function consume({lab}: FaultRun, {stream, planned}: Prepared, {times, rssMiBMax}: {times: number; rssMiBMax: number}): Promise<Verdict> {
-  const workers = [lab.worker(stream), lab.worker(stream)];
+async function consume({lab}: FaultRun, {stream, planned}: Prepared, {times, count}: {times: number; count: number}): Promise<Verdict> {
+  const workers = Array.from({length: count}, () => lab.worker(stream));
   let rss = 0;
   const watch = setInterval(() => (rss = Math.max(rss, ...workers.map(worker => worker.rssMiB()))), 100);
   await lab.produce(stream, planned);
@@ -46,7 +46,7 @@ async function consume({lab}: FaultRun, {stream, planned}: Prepared, {times, rss
   const codes = await Promise.all(workers.map(worker => worker.stop()));
   const settled = await lab.settle(stream, planned);
   const moreErrors = codes.filter(code => code !== 0).map(code => `a worker ended with ${code}`);
-  if (rss > rssMiBMax) moreErrors.push(`a worker took ${rss.toFixed(0)} MiB, the limit is ${rssMiBMax}`);
+  if (rss > RSS_MIB_MAX) moreErrors.push(`a worker took ${rss.toFixed(0)} MiB, the limit is ${RSS_MIB_MAX}`);
   return verdictOf(settled, {times, control: await tamper(lab, stream, settled), moreErrors, figures: `workers at most ${rss.toFixed(0)} MiB`});
 }
 
@@ -96,7 +96,7 @@ const lateness = dataFault('late', 'lateness beyond L, up to 20 days', (make, {s
     make.send(make.outcome({unitId: `u${make.below(100)}`, eventTs: at - lateMs}), at);
   }
   return times;
-});
+}, {workers: 1});
 
 const clock = dataFault(
   'clock',
@@ -118,7 +118,7 @@ const clock = dataFault(
     }
     return times;
   },
-  {maxAgeMs: 30 * DAY_MS},
+  {maxAgeMs: 30 * DAY_MS, workers: 1},
 );
 
 const behind = dataFault('behind', 'a leader whose clock runs up to an hour behind, and back', (make, {startTs, scale}) => {
@@ -133,7 +133,7 @@ const behind = dataFault('behind', 'a leader whose clock runs up to an hour behi
     times += Number(isBehind);
   }
   return times;
-});
+}, {workers: 1});
 
 const cardinality = dataFault('cardinality', 'cardinality attack: every event brings new names; one hot unit', (make, {startTs, scale}) => {
   const times = 10_000 * scale;
@@ -147,14 +147,13 @@ const cardinality = dataFault('cardinality', 'cardinality attack: every event br
     else make.send(make.outcome({unitId, eventTs: at, attributes, measures: {score: serial / 1_000, [`measure-${serial}`]: 1}, variantHint: {[`hint-${serial}`]: 'x'}}), at);
   }
   return times;
-});
+}, {workers: 1});
 
 /** From offset 0 once more, after everything was closed: nothing may change by a byte. */
 const replay: Fault = {
   name: 'replay',
   title: 'full replay from offset 0, the closed slices compared byte by byte',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const prepared = await prepare(run, 'replay', {events: isLong ? 200_000 : 5_000});
@@ -163,15 +162,14 @@ const replay: Fault = {
     await lab.produce(stream, planned);
     await lab.drained(stream);
     await first.stop();
-    const before = await lab.settle(stream, planned);
+    await lab.closeAll(stream);
     const bytes = await sliceBytes(lab, stream.name);
     await rewind(lab, prepared);
     const workers = [lab.worker(stream), lab.worker(stream)];
     await lab.drained(stream);
-    for (const worker of workers) await worker.stop();
+    await Promise.all(workers.map(worker => worker.stop()));
     const settled = await lab.settle(stream, planned);
-    const moreErrors = before.errors.map(error => `before the replay: ${error}`);
-    if ((await sliceBytes(lab, stream.name)) !== bytes) moreErrors.push('closed slices are not byte-identical');
+    const moreErrors = (await sliceBytes(lab, stream.name)) === bytes ? [] : ['closed slices are not byte-identical'];
     const control = await tamper(lab, stream, settled);
     return verdictOf(settled, {times: 1, control, moreErrors, figures: `${bytes.length} bytes of slices identical`});
   },
@@ -196,7 +194,6 @@ const phases: Fault = {
   name: 'phases',
   title: 'weights changed, rolled back and stepped while units return',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, seed, isLong} = run;
     const startTs = startOf(seed);
@@ -220,7 +217,7 @@ const phases: Fault = {
       }
     }
     make.tickAll(startTs + weights.length * stretchMs + SLICE_MS + LATENESS_MS + 1);
-    const verdict = await consume(run, {stream, planned: make.records}, {times: weights.length - 1, rssMiBMax: 512});
+    const verdict = await consume(run, {stream, planned: make.records}, {times: weights.length - 1, count: 2});
     const crossed = await lab.sql.rows(`SELECT toUInt32(count()) FROM (SELECT unit_id FROM exposures FINAL WHERE stream = '${stream.name}' GROUP BY unit_id, phase HAVING uniqExact(variant) > 1)`);
     const phasesSeen = await lab.sql.rows(`SELECT toUInt32(uniqExact(phase)) FROM slices_latest WHERE stream = '${stream.name}' AND experiment = '${SPLIT}'`);
     const errors = [...verdict.errors];
@@ -235,7 +232,6 @@ const idle: Fault = {
   name: 'idle',
   title: '7 of 8 partitions of the live stream idle',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, seed, isLong} = run;
     const stream = await lab.openLiveStream();

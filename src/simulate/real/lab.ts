@@ -11,7 +11,7 @@ import {durationMs, type EpochMs, epochMs} from '../../core/units.ts';
 import {parseDefinition, requireDefinition} from '../../experiment/definition.ts';
 import {currentOf} from '../../experiment/state.ts';
 import type {PlannedFault} from './planned-fault.ts';
-import {type Comparison, compare} from './compare.ts';
+import {type Comparison, compare, type Compared, differs} from './compare.ts';
 import {FaultProxy} from './fault-proxy.ts';
 import type {Ground, RealPorts, Surgery} from './ground.ts';
 import {PAIRED, type Planned, SERIAL_HEADER, SPLIT} from './history.ts';
@@ -24,6 +24,10 @@ export const LATENESS_MS = 5_000;
 export const SESSION_MS = 3_000;
 const BROKER_PORT = 23_092;
 const BATCH_RECORDS = 500;
+/** How long processes under test wait for the engine. */
+const TESTED_TIMEOUT_MS = 4_000;
+/** Each look is several requests to the brokers under test. */
+const DRAIN_POLL_MS = 400;
 
 const METRICS = [
   {key: 'score', measure: 'score', aggregate: 'mean', role: 'goal', direction: 'higher', dimensions: ['region']},
@@ -37,7 +41,7 @@ type LabParts = {
   readonly directory: string;
   readonly brokers: Brokers;
   readonly engine: Proc;
-  readonly proxy: FaultProxy;
+  readonly engineAddress: {readonly host: string; readonly port: number};
   readonly sql: OwnSql;
   readonly ground: Ground;
   readonly surgery: Surgery;
@@ -46,10 +50,17 @@ type LabParts = {
   readonly checkerFile: string;
 };
 
-/** Real brokers, the real engine behind HTTP and a fault proxy between it and the workers. */
+/** To the engine, for the processes of one fault alone. */
+export type Way = {
+  readonly proxy: FaultProxy;
+  /** As whom they ask; faults of the engine's answers are planned for one user. */
+  readonly user: string;
+  readonly configFile: string;
+};
+
+/** Real brokers and the real engine behind HTTP, with a fault proxy before it where one is asked for. */
 export class Lab {
   readonly brokers: Brokers;
-  readonly proxy: FaultProxy;
   readonly sql: OwnSql;
   ground: Ground;
   readonly surgery: Surgery;
@@ -57,9 +68,12 @@ export class Lab {
   readonly #ports: RealPorts;
   readonly #directory: string;
   readonly #engine: Proc;
-  /** For processes under test: through the proxy. */
+  readonly #engineAddress: LabParts['engineAddress'];
+  readonly #groundsBefore: Ground[] = [];
+  readonly #ways = new Set<FaultProxy>();
+  /** For processes under test. */
   readonly #configFile: string;
-  /** For operators' commands and the checker: straight to the engine, with patience. */
+  /** For operators' commands and the checker: with patience. */
   readonly #checkerFile: string;
   readonly #procs = new Set<Proc>();
   /** All that ever ran, for what they last said. */
@@ -67,7 +81,6 @@ export class Lab {
 
   private constructor(parts: LabParts, note: (line: string) => void) {
     this.brokers = parts.brokers;
-    this.proxy = parts.proxy;
     this.sql = parts.sql;
     this.ground = parts.ground;
     this.surgery = parts.surgery;
@@ -75,6 +88,7 @@ export class Lab {
     this.#ports = parts.ports;
     this.#directory = parts.directory;
     this.#engine = parts.engine;
+    this.#engineAddress = parts.engineAddress;
     this.#configFile = parts.configFile;
     this.#checkerFile = parts.checkerFile;
   }
@@ -94,16 +108,16 @@ export class Lab {
     const engine = Proc.start('engine', 'dist/roles/clickhouse-server.js', ['--data', join(directory, 'warehouse'), '--port', '0']);
     await until('the engine to start', 60_000, () => engine.lines.some(line => line.startsWith('{')) || !engine.isRunning);
     const {url} = JSON.parse(engine.lines.find(line => line.startsWith('{')) ?? '{}') as {url: string};
-    const proxy = await FaultProxy.open({host: '127.0.0.1', port: Number(new URL(url).port)});
-    const write = async (name: string, clickhouse: string, timeoutMs: number): Promise<string> => {
+    const engineAddress = {host: '127.0.0.1', port: Number(new URL(url).port)};
+    const write = async (name: string, timeoutMs: number): Promise<string> => {
       const file = join(directory, name);
-      await writeFile(file, configText({brokers, clickhouse, timeoutMs}));
+      await writeFile(file, configText({brokers, clickhouse: url, timeoutMs}));
       return file;
     };
-    const configFile = await write('tested.yaml', `http://127.0.0.1:${proxy.port}`, 4_000);
-    const checkerFile = await write('checker.yaml', url, 120_000);
+    const configFile = await write('tested.yaml', TESTED_TIMEOUT_MS);
+    const checkerFile = await write('checker.yaml', 120_000);
     const ground = await ports.openGround(checkerFile);
-    return new Lab({directory, brokers, engine, proxy, sql: new OwnSql(url), ground, ports, surgery: ports.openSurgery(checkerFile), configFile, checkerFile}, note);
+    return new Lab({directory, brokers, engine, engineAddress, sql: new OwnSql(url), ground, ports, surgery: ports.openSurgery(checkerFile), configFile, checkerFile}, note);
   }
 
   startProc(name: string, file: string, args: readonly string[]): Proc {
@@ -114,8 +128,8 @@ export class Lab {
   }
 
   /** A worker in a process of its own, of one stream; `extra` plants bugs and failpoints. */
-  worker(stream: Stream, extra: readonly string[] = []): Proc {
-    const worker = this.startProc(`worker of ${stream.name}`, 'dist/roles/faults.js', ['worker', '--config', this.#configFile, '--stream', stream.name, ...extra]);
+  worker(stream: Stream, extra: readonly string[] = [], way?: Way): Proc {
+    const worker = this.startProc(`worker of ${stream.name}`, 'dist/bundle/faults.js', ['worker', '--config', way?.configFile ?? this.#configFile, '--stream', stream.name, ...extra]);
     this.#workers.push(worker);
     return worker;
   }
@@ -135,27 +149,36 @@ export class Lab {
   }
 
   /** Rounds of closing in a process of its own, for as long as it lives. */
-  closer(stream: Stream): Proc {
-    return this.startProc('closer', 'dist/roles/faults.js', ['closer', '--config', this.#configFile, '--stream', stream.name]);
+  closer(stream: Stream, way?: Way): Proc {
+    return this.startProc('closer', 'dist/bundle/faults.js', ['closer', '--config', way?.configFile ?? this.#configFile, '--stream', stream.name]);
   }
 
-  /** A producer and checker that know nothing of how topics were before, as a process started now. */
+  /** A producer and checker that know nothing of how topics were before, as a process started now. Other faults may be using the one of before. */
   async reopen(): Promise<void> {
-    const before = this.ground;
+    this.#groundsBefore.push(this.ground);
     this.ground = await this.#ports.openGround(this.#checkerFile);
-    await before.close();
   }
 
-  planFault(fault: PlannedFault): void {
-    this.#engine.child.send(fault);
+  /** A way to the engine that only the processes started with it go. */
+  async openWay(user: string): Promise<Way> {
+    const proxy = await FaultProxy.open(this.#engineAddress);
+    this.#ways.add(proxy);
+    const configFile = join(this.#directory, `tested-${user}.yaml`);
+    await writeFile(configFile, configText({brokers: this.brokers, clickhouse: `http://127.0.0.1:${proxy.port}`, user, timeoutMs: TESTED_TIMEOUT_MS}));
+    return {proxy, user, configFile};
   }
 
-  clearFaults(): void {
-    this.#engine.child.send('clear');
+  /** What the engine answers those who go this way. */
+  planFault({user}: Way, fault: PlannedFault): void {
+    this.#engine.child.send({...fault, user});
   }
 
-  /** A stream on the producer's clock, with a split and a paired experiment running since before its start. */
-  async openStream(name: string, given: {readonly partitions?: number; readonly maxAgeMs?: number | null; readonly startTs: number}): Promise<Stream> {
+  clearFaults({user}: Way): void {
+    this.#engine.child.send({clear: user});
+  }
+
+  /** A stream on the producer's clock, with a split experiment running since before its start; and a paired one, where something is sent for it. */
+  async openStream(name: string, given: {readonly partitions?: number; readonly maxAgeMs?: number | null; readonly startTs: number; readonly isPaired?: true}): Promise<Stream> {
     const {registry, log} = this.ground;
     const stream: Stream = {
       name, kind: 'simulation', topic: streamTopic(name), latenessMs: durationMs(LATENESS_MS), sliceMs: durationMs(SLICE_MS),
@@ -165,7 +188,7 @@ export class Lab {
     await registry.announceStream(stream);
     const validFrom = epochMs(given.startTs - 40 * 86_400_000);
     await this.publish(stream, {experiment: SPLIT, design: 'split', weights: {c: 50, t: 50}, validFrom});
-    await this.publish(stream, {experiment: PAIRED, design: 'paired', weights: {c: 50, t: 50}, validFrom});
+    if (given.isPaired === true) await this.publish(stream, {experiment: PAIRED, design: 'paired', weights: {c: 50, t: 50}, validFrom});
     return stream;
   }
 
@@ -178,16 +201,16 @@ export class Lab {
     await log.createTopic({topic: stream.topic, partitions: stream.partitions, clock: 'log', retentionMs: null});
     await registry.announceStream(stream);
     await this.publish(stream, {experiment: SPLIT, design: 'split', weights: {c: 50, t: 50}});
-    await this.publish(stream, {experiment: PAIRED, design: 'paired', weights: {c: 50, t: 50}});
     return stream;
   }
 
   /** Resolves once slices up to `through` are closed. */
   async closedThrough(stream: Stream, through: number, limitMs: number): Promise<void> {
-    await until(`slices of ${stream.name} to be closed`, limitMs, async () => {
+    const isClosed = async (): Promise<boolean> => {
       const {closedThrough} = await this.ground.warehouse.closingState(stream.name);
       return closedThrough !== null && closedThrough >= through;
-    });
+    };
+    await until(`slices of ${stream.name} to be closed`, limitMs, isClosed, {pollMs: DRAIN_POLL_MS});
   }
 
   /** The next version of an experiment; the first is a draft and then runs. */
@@ -201,7 +224,8 @@ export class Lab {
       experiment, hypothesis: 'counted exactly', owner: 'faults', design, unit: 'user', variants: weights, control: 'c', metrics: METRICS, analysis: {min_n: 10},
     };
     const definition = requireDefinition(parseDefinition(document), `experiment ${experiment}`);
-    const isNew = currentOf(registry.snapshot(), stream.name, experiment) === undefined;
+    // Another fault may have opened this registry anew since the stream was announced with the one before.
+    const isNew = currentOf(await registry.caughtUp(), stream.name, experiment) === undefined;
     for (const lifecycle of isNew ? (['draft', 'running'] as const) : (['running'] as const)) {
       const change = {stream: stream.name, definition: {...definition, lifecycle}, author: 'faults', reason: lifecycle};
       await registry.publish(validFrom === undefined ? change : {...change, validFrom});
@@ -247,7 +271,7 @@ export class Lab {
       last = messageOf(error);
       return false;
     });
-    await until(() => `stream ${stream.name} to be consumed (${last}; ${this.#workersOf(stream)})`, limitMs, answer);
+    await until(() => `stream ${stream.name} to be consumed (${last}; ${this.#workersOf(stream)})`, limitMs, answer, {pollMs: DRAIN_POLL_MS});
     return clock.now() - startedAt;
   }
 
@@ -256,19 +280,35 @@ export class Lab {
     return workers.map(({pid, isRunning, lastLines}) => `worker ${pid} ${isRunning ? 'runs' : 'is gone'}, last said: ${lastLines}`).join('; ');
   }
 
-  /** Closes and revises everything, then compares all that is stored with what the log's history says. */
+  /** Closes and revises everything. */
+  async closeAll(stream: Stream): Promise<void> {
+    await new Closer({...this.ground, config: this.ground.closing}).closeAll(stream);
+  }
+
+  /** {@link closeAll}, then compares all that is stored with what the log's history says. */
   async settle(stream: Stream, planned: readonly Planned[], given: SettleOptions = {}): Promise<Settled> {
+    await this.closeAll(stream);
+    const {compared, records, missing} = await this.#judge(stream, planned, given);
+    const comparison = await compare(this.ground, compared);
+    const errors = missing > 0 ? [`${missing} records that the log had taken are not in it`, ...comparison.errors] : [...comparison.errors];
+    return {...comparison, errors, records, late: compared.answer.late, differs: () => differs(this.ground, compared)};
+  }
+
+  /** Whether {@link settle} would find anything. */
+  async isWrong(stream: Stream, planned: readonly Planned[]): Promise<boolean> {
+    await this.closeAll(stream);
+    const {compared, missing} = await this.#judge(stream, planned, {});
+    return missing > 0 || (await differs(this.ground, compared));
+  }
+
+  async #judge(stream: Stream, planned: readonly Planned[], given: SettleOptions): Promise<{compared: Compared; records: number; missing: number}> {
     const {ground, sql} = this;
     const {forgotten = new Map<string, number>(), gaps = new Map<number, number>()} = given;
-    const closer = new Closer({...ground, config: ground.closing});
-    await closer.closeAll(stream);
     const {entries, missing} = given.read ?? (await readEntries(ground, stream, planned));
     await ground.registry.caughtUp();
     const views = newestViews(ground, stream);
     const answer = judgeHistory({entries, views, sliceMs: stream.sliceMs, latenessMs: stream.latenessMs, maxAgeMs: stream.maxAgeMs, forgotten});
-    const comparison = await compare(ground, {stream, answer, views, sql, gaps});
-    const errors = missing > 0 ? [`${missing} records that the log had taken are not in it`, ...comparison.errors] : [...comparison.errors];
-    return {...comparison, errors, records: entries.length, late: answer.late, again: () => compare(ground, {stream, answer, views, sql, gaps})};
+    return {compared: {stream, answer, views, sql, gaps}, records: entries.length, missing};
   }
 
   async close(): Promise<void> {
@@ -276,8 +316,8 @@ export class Lab {
       proc.thaw();
       await proc.kill();
     }
-    await this.ground.close().catch(() => undefined);
-    await this.proxy.close();
+    for (const ground of [this.ground, ...this.#groundsBefore]) await ground.close().catch(() => undefined);
+    for (const way of this.#ways) await way.close();
     await this.#engine.stop();
     await this.brokers.stop();
     await rm(this.#directory, {recursive: true, force: true});
@@ -295,8 +335,8 @@ export type SettleOptions = {
 export type Settled = Comparison & {
   readonly records: number;
   readonly late: number;
-  /** The same comparison once more, after something was tampered with. */
-  again(): Promise<Comparison>;
+  /** Whether the same comparison, once more after something was tampered with, finds anything. */
+  differs(): Promise<boolean>;
 };
 
 function newestViews({closing}: Ground, stream: Stream): readonly ExperimentView[] {
@@ -329,11 +369,11 @@ function isTickRecord(value: Uint8Array): boolean {
   return decoded.ok && decoded.event.kind === 'tick';
 }
 
-function configText({brokers, clickhouse, timeoutMs}: {brokers: Brokers; clickhouse: string; timeoutMs: number}): string {
+function configText({brokers, clickhouse, user = 'default', timeoutMs}: {brokers: Brokers; clickhouse: string; user?: string; timeoutMs: number}): string {
   return `log: {kind: kafka}
 kafka: {brokers: [${brokers.list.map(broker => JSON.stringify(broker)).join(', ')}], session_timeout_ms: ${SESSION_MS}, replication: ${brokers.count}}
 warehouse: {kind: server}
-clickhouse: {url: '${clickhouse}', timeout_ms: ${timeoutMs}}
+clickhouse: {url: '${clickhouse}', user: ${user}, timeout_ms: ${timeoutMs}}
 live: {slice_ms: ${SLICE_MS}, lateness_ms: ${LATENESS_MS}, partitions: 8}
 observe: {log_level: warn}
 `;

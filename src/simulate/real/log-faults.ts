@@ -22,7 +22,6 @@ const below: Fault = {
   name: 'below',
   title: "the committed offset lies below the log's start",
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const {stream, planned} = await prepare(run, 'below', {events: isLong ? 100_000 : 6_000});
@@ -49,7 +48,6 @@ const bomb: Fault = {
   name: 'bomb',
   title: 'gzip records that unpack to 200 MB each',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, seed} = run;
     const make = new HistoryMaker(seed, 6);

@@ -6,4 +6,6 @@ export type PlannedFault = {
     | {readonly kind: 'exception'; readonly engineCode: number; readonly message: string};
   readonly count: number;
   readonly match?: string;
+  /** Only statements of this user of the engine. */
+  readonly user?: string;
 };

@@ -53,7 +53,6 @@ const poison: Fault = {
   name: 'poison',
   title: 'poison: random bytes, cut records, unknown schemas, NaN, ∞, huge strings, strange but valid text',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, seed, isLong} = run;
     const startTs = startOf(seed);

@@ -13,7 +13,7 @@ export type Prepared = {readonly stream: Stream; readonly planned: Planned[]};
 export async function prepare({lab, seed}: Pick<FaultRun, 'lab' | 'seed'>, name: string, given: {readonly events: number; readonly partitions?: number}): Promise<Prepared> {
   const {events, partitions = 6} = given;
   const startTs = startOf(seed);
-  const stream = await lab.openStream(`${name}-${seed}`, {partitions, startTs});
+  const stream = await lab.openStream(`${name}-${seed}`, {partitions, startTs, isPaired: true});
   const planned = steadyHistory({
     seed, events, partitions, units: Math.max(20, Math.floor(events / 25)), startTs, lengthMs: 10 * 60_000, sliceMs: SLICE_MS, latenessMs: LATENESS_MS,
   });
@@ -36,7 +36,7 @@ async function killWhileProducing(run: FaultRun, {stream, planned}: Prepared, gi
   }
   await produced;
   await lab.drained(stream);
-  for (const worker of workers) await worker.stop();
+  await Promise.all(workers.map(worker => worker.stop()));
   return done;
 }
 
@@ -44,13 +44,14 @@ const sigkillWorkers: Fault = {
   name: 'sigkill',
   title: 'SIGKILL of random workers',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const prepared = await prepare(run, 'sigkill', {events: isLong ? 1_000_000 : 20_000});
-    const times = await killWhileProducing(run, prepared, {kills: isLong ? 100 : 8, pauseMs: isLong ? 6_000 : 3_000});
-    const settled = await lab.settle(prepared.stream, prepared.planned);
-    return verdictOf(settled, {times, control: await earlyAckControl(run)});
+    const [times, control] = await Promise.all([
+      killWhileProducing(run, prepared, {kills: isLong ? 100 : 8, pauseMs: isLong ? 6_000 : 3_000}),
+      earlyAckControl(run),
+    ]);
+    return verdictOf(await lab.settle(prepared.stream, prepared.planned), {times, control});
   },
 };
 
@@ -62,8 +63,7 @@ async function earlyAckControl({lab, seed}: FaultRun): Promise<Verdict['control'
   const worker = lab.worker(stream);
   await lab.drained(stream);
   await worker.stop();
-  const {errors} = await lab.settle(stream, planned);
-  return {what: 'a worker that commits before rows are durable', isCaught: errors.length > 0};
+  return {what: 'a worker that commits before rows are durable', isCaught: await lab.isWrong(stream, planned)};
 }
 
 const killPoints: Fault = {
@@ -83,9 +83,6 @@ const killPoints: Fault = {
       if (code !== null) errors.push(`the worker was to be killed ${point}, but ended with ${code}`);
     }
     const {times, errors: closingErrors} = await killWhileClosing(lab, stream);
-    const worker = lab.worker(stream);
-    await lab.drained(stream);
-    await worker.stop();
     const settled = await lab.settle(stream, planned);
     const control = await tamper(lab, stream, settled);
     return verdictOf(settled, {times: parts + times, moreErrors: [...errors, ...closingErrors], control});
@@ -97,14 +94,15 @@ async function killWhileClosing(lab: Lab, stream: Stream): Promise<{times: numbe
   const worker = lab.worker(stream);
   await lab.drained(stream);
   await worker.stop();
-  lab.planFault({fault: {kind: 'hang'}, count: 1_000, match: 'INSERT INTO closings'});
-  const closer = lab.closer(stream);
+  const way = await lab.openWay('closer');
+  lab.planFault(way, {fault: {kind: 'hang'}, count: 1_000, match: 'INSERT INTO closings'});
+  const closer = lab.closer(stream, way);
   const before = Number((await lab.sql.rows(`SELECT toUInt32(count()) FROM slices WHERE stream = '${stream.name}'`))[0]?.[0] ?? 0);
   const rows = async (): Promise<number> => Number((await lab.sql.rows(`SELECT toUInt32(count()) FROM slices WHERE stream = '${stream.name}'`))[0]?.[0] ?? 0);
   await until('the closer to write slices', 60_000, async () => (await rows()) > before);
   await sleep(500);
   await closer.kill();
-  lab.clearFaults();
+  lab.clearFaults(way);
   const marks = Number((await lab.sql.rows(`SELECT toUInt32(count()) FROM closings WHERE stream = '${stream.name}'`))[0]?.[0] ?? 0);
   return {times: 1, errors: marks === 0 ? [] : ['a slice was closed although its closer was killed before the marker']};
 }
@@ -113,7 +111,6 @@ const zombie: Fault = {
   name: 'zombie',
   title: 'SIGSTOP for 3 × session timeout, then SIGCONT',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, isLong, rng} = run;
     const {stream, planned} = await prepare(run, 'zombie', {events: isLong ? 200_000 : 8_000});
@@ -140,7 +137,7 @@ const zombie: Fault = {
     woken.abort();
     await produced;
     await lab.drained(stream);
-    for (const worker of workers) await worker.stop();
+    await Promise.all(workers.map(worker => worker.stop()));
     const settled = await lab.settle(stream, planned);
     const control = await tamper(lab, stream, settled);
     return verdictOf(settled, {times: rounds, control, moreErrors: errors, figures: `back within ${(Math.max(...backMs) / 1000).toFixed(1)} s`});
@@ -177,6 +174,7 @@ const brokerRestart: Fault = {
   name: 'broker',
   title: 'SIGKILL of the only broker, restart',
   brokers: 1,
+  isAlone: true,
   run: async run => {
     const {lab, isLong} = run;
     const {stream, planned} = await prepare(run, 'broker', {events: isLong ? 200_000 : 8_000});
@@ -192,7 +190,7 @@ const brokerRestart: Fault = {
     await produced;
     const drainMs = await lab.drained(stream);
     const restarts = workers.reduce((sum, worker) => sum + worker.restarts, 0);
-    for (const worker of workers) await worker.stop();
+    await Promise.all(workers.map(worker => worker.stop()));
     const settled = await lab.settle(stream, planned);
     const control = await tamper(lab, stream, settled);
     const figures = `caught up ${(drainMs / 1000).toFixed(1)} s after the last event, ${restarts} workers gave up and were started again`;
@@ -219,7 +217,7 @@ const leaderLoss: Fault = {
     }
     await produced;
     await lab.drained(stream);
-    for (const worker of workers) await worker.stop();
+    await Promise.all(workers.map(worker => worker.stop()));
     const settled = await lab.settle(stream, planned);
     return verdictOf(settled, {times: rounds, control: await tamper(lab, stream, settled)});
   },
@@ -229,12 +227,11 @@ const rebalanceStorm: Fault = {
   name: 'storm',
   title: 'rebalance storm: members join and leave every second',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, isLong, rng} = run;
     const {stream, planned} = await prepare(run, 'storm', {events: isLong ? 200_000 : 8_000});
     const steady = lab.worker(stream);
-    const rounds = isLong ? 60 : 8;
+    const rounds = isLong ? 60 : 6;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 2)});
     const guests: Proc[] = [];
     for (let round = 0; round < rounds; round++) {
@@ -244,7 +241,7 @@ const rebalanceStorm: Fault = {
     }
     await produced;
     await lab.drained(stream);
-    for (const worker of [steady, ...guests]) await worker.stop();
+    await Promise.all([steady, ...guests].map(worker => worker.stop()));
     const settled = await lab.settle(stream, planned);
     return verdictOf(settled, {times: rounds, control: await tamper(lab, stream, settled)});
   },
@@ -255,7 +252,6 @@ const matrix: Fault = {
   name: 'matrix',
   title: 'partitions × workers',
   brokers: 1,
-  isAlone: false,
   run: async run => {
     const {lab, isLong} = run;
     const cells = isLong ? [6, 8, 12].flatMap(p => [1, 2, 3, 4, 5, 6].map(m => [p, m] as const)) : ([[8, 3], [6, 4]] as const);
@@ -265,7 +261,7 @@ const matrix: Fault = {
       const workers = Array.from({length: members}, () => lab.worker(stream));
       await lab.produce(stream, planned);
       await lab.drained(stream);
-      for (const worker of workers) await worker.stop();
+      await Promise.all(workers.map(worker => worker.stop()));
       const settled = await lab.settle(stream, planned);
       const control = verdicts.length === 0 ? await tamper(lab, stream, settled) : {what: '', isCaught: true};
       verdicts.push(verdictOf(settled, {times: 1, control, moreErrors: settled.errors.map(error => `P=${partitions} M=${members}: ${error}`)}));

@@ -184,8 +184,7 @@ export async function brokersMissing(): Promise<string | null> {
 }
 
 /** Polls until `check` is true. @throws Error naming what was waited for, and how it stood in the end */
-export async function until(what: string | (() => string), limitMs: number, check: () => boolean | Promise<boolean>): Promise<void> {
-  const pollMs = 100;
+export async function until(what: string | (() => string), limitMs: number, check: () => boolean | Promise<boolean>, {pollMs = 100} = {}): Promise<void> {
   // The time of checks counts too: one that starts a process takes seconds.
   const startedAt = performance.now();
   for (let waitedMs = 0; waitedMs < limitMs; waitedMs = performance.now() - startedAt) {

@@ -26,31 +26,38 @@ export type FaultsRequest = {
 
 const ERRORS_SHOWN_MAX = 8;
 /** Most of a fault's time is waiting: for a group to settle, for a session to run out. */
-const AT_ONCE_MAX = 4;
+const AT_ONCE_MAX = 5;
 
 /** Runs the chosen faults, those that need the same brokers in one lab. */
 export async function runFaults(request: FaultsRequest): Promise<FaultResult[]> {
-  const ofOne = await runLab(1, request);
-  const ofThree = await runLab(3, request);
+  const ofThree: FaultResult[] = [];
+  const ofOne = await runLab(1, request, async () => void ofThree.push(...(await runLab(3, request))));
   return [...ofOne, ...ofThree, ...(await runEmbedded(request))];
 }
 
 const isChosen = ({only}: FaultsRequest, {name}: {readonly name: string}): boolean => only.length === 0 || only.includes(name);
 
-async function runLab(brokers: 1 | 3, request: FaultsRequest): Promise<FaultResult[]> {
+/** @param whenIdle begins once no more faults wait in this lab, and runs beside those that must be alone in it */
+async function runLab(brokers: 1 | 3, request: FaultsRequest, whenIdle = async (): Promise<void> => undefined): Promise<FaultResult[]> {
   const results: FaultResult[] = [];
   const faults = FAULTS.filter(fault => fault.brokers === brokers && isChosen(request, fault));
-  if (faults.length === 0) return results;
+  if (faults.length === 0) {
+    await whenIdle();
+    return results;
+  }
   const lab = await Lab.open({ports: request.ports, brokers, note: request.note});
   try {
     const runIn = async (fault: Fault): Promise<void> => {
       results.push(await runOne(fault, request, rng => fault.run({lab, seed: request.seed, isLong: request.isLong, rng})));
     };
-    const [alone, others] = [faults.filter(fault => fault.isAlone !== false), faults.filter(fault => fault.isAlone === false)];
-    await Promise.all(Array.from({length: AT_ONCE_MAX}, async () => {
+    const [alone, others] = [faults.filter(fault => fault.isAlone === true), faults.filter(fault => fault.isAlone !== true)];
+    const lanes = Array.from({length: AT_ONCE_MAX}, async () => {
       for (let fault = others.shift(); fault !== undefined; fault = others.shift()) await runIn(fault);
-    }));
-    for (const fault of alone) await runIn(fault);
+    });
+    const runAlone = async (): Promise<void> => {
+      for (const fault of alone) await runIn(fault);
+    };
+    await Promise.all([Promise.all(lanes).then(runAlone), Promise.race(lanes).then(whenIdle)]);
   } finally {
     await lab.close();
   }

@@ -79,7 +79,7 @@ const recreated: Fault = {
     if (isUnseen) for (const worker of workers) worker.thaw();
     const drainMs = await lab.drained(stream);
     const ended = workers.filter(({isRunning}) => !isRunning).length;
-    for (const worker of workers) await worker.stop();
+    await Promise.all(workers.map(worker => worker.stop()));
     const after = await readEntries(lab.ground, stream, planned);
     const entries = [...before.entries, ...after.entries.map(entry => ({...entry, logEpoch: 2}))];
     const settled = await lab.settle(stream, planned, {read: {entries, missing: before.missing + after.missing - planned.length}});

@@ -23,29 +23,30 @@ const sink: Fault = {
   run: async run => {
     const {lab, isLong, rng} = run;
     const {stream, planned} = await prepare(run, 'sink', {events: isLong ? 200_000 : 10_000});
-    const workers = [lab.worker(stream), lab.worker(stream)];
+    const way = await lab.openWay('sink');
+    const workers = [lab.worker(stream, [], way), lab.worker(stream, [], way)];
     const rounds = isLong ? 10 : 1;
     const produced = lab.produce(stream, planned, {perSecond: countEvents(planned) / (rounds * 25)});
     let times = 0;
     for (let round = 0; round < rounds; round++) {
       for (const fault of ENGINE_FAULTS) {
-        lab.planFault(fault);
+        lab.planFault(way, fault);
         times += fault.count;
         await sleep(1_000 + 1_000 * rng.next());
       }
       for (const mode of ['refuse', 'lose-answers', 'hang'] satisfies ProxyMode[]) {
-        lab.proxy.set(mode);
+        way.proxy.set(mode);
         await sleep(2_000);
-        lab.proxy.set('pass');
+        way.proxy.set('pass');
         await sleep(1_500);
       }
     }
     await produced;
-    lab.clearFaults();
+    lab.clearFaults(way);
     const drainMs = await lab.drained(stream);
-    for (const worker of workers) await worker.stop();
+    await Promise.all(workers.map(worker => worker.stop()));
     const settled = await lab.settle(stream, planned);
-    const figures = `${lab.proxy.disturbed} bytes, answers and connections disturbed; caught up in ${(drainMs / 1000).toFixed(1)} s`;
+    const figures = `${way.proxy.disturbed} bytes, answers and connections disturbed; caught up in ${(drainMs / 1000).toFixed(1)} s`;
     return verdictOf(settled, {times: times + 3 * rounds, control: await lostAnswerControl(run), figures});
   },
 };
@@ -54,15 +55,15 @@ const sink: Fault = {
 async function lostAnswerControl(run: FaultRun): Promise<Verdict['control']> {
   const {lab} = run;
   const {stream, planned} = await prepare(run, 'sink-bug', {events: 3_000});
-  lab.planFault({fault: {kind: 'status', status: 500, body: 'planned'}, count: 1, match: 'INSERT INTO `outcomes`'});
-  const worker = lab.worker(stream, ['--bug', 'early-ack']);
+  const way = await lab.openWay('sink-bug');
+  lab.planFault(way, {fault: {kind: 'status', status: 500, body: 'planned'}, count: 1, match: 'INSERT INTO `outcomes`'});
+  const worker = lab.worker(stream, ['--bug', 'early-ack'], way);
   await lab.produce(stream, planned);
   await lab.drained(stream);
   await sleep(3_000);
   await worker.stop();
-  lab.clearFaults();
-  const {errors} = await lab.settle(stream, planned);
-  return {what: 'a worker that takes a failed insert for a done one', isCaught: errors.length > 0};
+  lab.clearFaults(way);
+  return {what: 'a worker that takes a failed insert for a done one', isCaught: await lab.isWrong(stream, planned)};
 }
 
 /** Every answer of the engine waits; producers send five times what that lets through. */
@@ -73,8 +74,9 @@ const slowSink: Fault = {
   run: async run => {
     const {lab, isLong} = run;
     const {stream, planned} = await prepare(run, 'slow', {events: isLong ? 500_000 : 30_000});
-    lab.proxy.set('slow', 2_000);
-    const worker = lab.worker(stream);
+    const way = await lab.openWay('slow');
+    way.proxy.set('slow', 2_000);
+    const worker = lab.worker(stream, [], way);
     let rssMax = 0;
     let isOver = false;
     const watching = (async () => {
@@ -85,7 +87,7 @@ const slowSink: Fault = {
     })();
     await lab.produce(stream, planned);
     await sleep(isLong ? 600_000 : 12_000);
-    lab.proxy.set('pass');
+    way.proxy.set('pass');
     const drainMs = await lab.drained(stream);
     isOver = true;
     await watching;

@@ -1,4 +1,4 @@
-import {rm, writeFile} from 'node:fs/promises';
+import {open, rm} from 'node:fs/promises';
 import {AssayError, messageOf} from '../../core/errors.ts';
 import {NATIVE_INSERT_SETTINGS, type SqlConnection, type SqlParams, type SqlSettings} from '../clickhouse/connection.ts';
 import {engineCodeOf, toWarehouseError} from '../clickhouse/engine-error.ts';
@@ -44,18 +44,18 @@ export class ChdbSqlConnection implements SqlConnection {
   }
 
   insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void> {
-    return rowCount === 0 ? Promise.resolve() : this.#insert(targetOf(table, columns), {format: 'RowBinary', body: rows});
+    return rowCount === 0 ? Promise.resolve() : this.#insert(targetOf(table, columns), {format: 'RowBinary', pieces: [rows]});
   }
 
-  insertNative(table: string, columns: readonly string[], block: Uint8Array, rowCount: number): Promise<void> {
-    const rows = {format: 'Native', body: block, settings: NATIVE_INSERT_SETTINGS};
+  insertNative(table: string, columns: readonly string[], block: readonly Uint8Array[], rowCount: number): Promise<void> {
+    const rows = {format: 'Native', pieces: block, settings: NATIVE_INSERT_SETTINGS};
     return rowCount === 0 ? Promise.resolve() : this.#insert(targetOf(table, columns), rows);
   }
 
-  async #insert(target: string, {format, body, settings = {}}: {readonly format: string; readonly body: Uint8Array; readonly settings?: SqlSettings}): Promise<void> {
+  async #insert(target: string, {format, pieces, settings = {}}: {readonly format: string; readonly pieces: readonly Uint8Array[]; readonly settings?: SqlSettings}): Promise<void> {
     const path = this.#owner.spoolPath();
     try {
-      await spool(path, body);
+      await spool(path, pieces);
       await this.#run(insertFromFile(target, path, format, settings));
     } finally {
       // What is left over is removed when the engine is opened; the insert's own outcome is what counts.
@@ -85,13 +85,33 @@ export class ChdbSqlConnection implements SqlConnection {
 }
 
 /** A disk that is full or read-only is like an engine that is away: it may be well again soon. */
-async function spool(path: string, rows: Uint8Array): Promise<void> {
+async function spool(path: string, pieces: readonly Uint8Array[]): Promise<void> {
   try {
-    await writeFile(path, rows);
+    await writeAll(path, pieces);
   } catch (cause) {
     const text = `cannot write ${path}: ${messageOf(cause)}; free space on the device, and see that it is mounted for writing`;
     throw new AssayError('ASSAY_SINK_UNAVAILABLE', text, {cause});
   }
+}
+
+/** In one call as a rule: one for each piece would wait for as many turns of a busy loop. */
+async function writeAll(path: string, pieces: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'w');
+  try {
+    for (let left = pieces.filter(piece => piece.length > 0); left.length > 0; ) left = behind(left, (await file.writev(left)).bytesWritten);
+  } finally {
+    await file.close();
+  }
+}
+
+/** What is left of the pieces after `written` bytes of them. */
+function behind(pieces: readonly Uint8Array[], written: number): Uint8Array[] {
+  let passed = 0;
+  return pieces.flatMap(piece => {
+    const rest = piece.subarray(Math.max(0, written - passed));
+    passed += piece.length;
+    return rest.length > 0 ? [rest] : [];
+  });
 }
 
 /** The file has the columns of the target, so its structure is the target's. */

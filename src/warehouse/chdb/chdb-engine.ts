@@ -28,6 +28,8 @@ export type ChdbEngineOptions = {
   /** Memory of all queries together. */
   readonly memoryBytes?: number;
   readonly threads?: number;
+  /** A configuration of the engine's own, e.g. of the cluster that it belongs to. */
+  readonly configFile?: string;
 };
 
 /**
@@ -59,10 +61,15 @@ export class ChdbEngine {
       optimize_move_to_prewhere_if_final: 0,
       max_memory_usage: Math.min(WAREHOUSE_LIMITS.queryMemoryBytes, memoryBytes),
       max_threads: threads,
+      // It would count 1 GiB a thread, and with the memory it is given here never start a second one; its control of
+      // concurrency, which shares slots among statements, gave out fewer as well. The number of threads is the bound here.
+      max_threads_min_free_memory_per_thread: 0,
+      use_concurrency_control: 0,
       max_insert_threads: 1,
     };
     this.#keeper = new module.Session(options.directory, {
       connectionArgs: [
+        ...(options.configFile === undefined ? [] : [`--config-file=${options.configFile}`]),
         `--max_server_memory_usage=${memoryBytes}`,
         `--background_pool_size=${WAREHOUSE_LIMITS.backgroundThreads}`,
         `--mark_cache_size=${WAREHOUSE_LIMITS.markCacheBytes}`,

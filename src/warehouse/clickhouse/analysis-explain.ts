@@ -45,9 +45,12 @@ function columns(metric: Metric): string[] {
   }
 }
 
-/** Each outcome as often as it stands for; quantiles are of outcomes as they were sent. */
+/** Each outcome as often as it stands for. */
 function weightedColumns(metric: Metric): string[] {
-  if (metric.aggregate === 'p50' || metric.aggregate === 'p95' || metric.aggregate === 'p99') return columns(metric);
+  if (metric.aggregate === 'p50' || metric.aggregate === 'p95' || metric.aggregate === 'p99') {
+    const value = valueSql(metric, metric.measure);
+    return [`sum(${WEIGHT_SQL}) / 1e${WEIGHT_DIGITS} AS estimated_outcomes`, `quantileExactWeighted(0.${metric.aggregate.slice(1)})(${value}, toUInt64(${WEIGHT_SQL})) AS quantile`];
+  }
   const exact = (sql: string): string => `sum(toInt256(roundBankers(${sql} * 1e${metric.scale})) * ${WEIGHT_SQL}) / 1e${metric.scale + WEIGHT_DIGITS}`;
   const estimated = `sum(${WEIGHT_SQL}) / 1e${WEIGHT_DIGITS} AS estimated_outcomes`;
   const sum = `${exact(valueSql(metric, metric.aggregate === 'ratio' ? metric.numerator : metric.measure))} AS sum`;

@@ -1,24 +1,30 @@
 import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup, WeightedAsk, WeightedSums} from '../warehouse.ts';
 import {explainMetric} from './analysis-explain.ts';
-import {quantised, unitMean} from './analysis-columns.ts';
+import {armChangeColumns, armColumns, perArm, quantised, unitMean} from './analysis-columns.ts';
+import {type ArmChange, Carried, Kept, type ValueChange, withArmChanges, withChanges} from './analysis-carried.ts';
+import {UNITS_ALONE} from './analysis-joined.ts';
 import {scopeParams} from './analysis-scope.ts';
-import {AnalysisWorkspaces, isSplit, isWeighted, paramsOf, type Workspace} from './analysis-workspaces.ts';
-import {type ArmRow, type ArmUnits, toArmTotals, type ValueSums} from './arm-rows.ts';
+import {AnalysisWorkspaces, fromTables, isSplit, isWeighted, paramsOf, stepOf, type Workspace} from './analysis-workspaces.ts';
+import {type ArmColumns, type ArmRow, armRowsOf, type ArmUnits, toArmTotals, type ValueSums} from './arm-rows.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
 import {PairStore, SPILLING} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
 import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
-import {quoteString} from './sql-text.ts';
+import {literal} from './sql-text.ts';
+import {areAlone, sizeOfTally, type TallyChange, type TallyRow, tallyOf, type UnitCounts, type UnitLook, type UnitTally, unitCountsOf, unitLooksOf, withUnitsChanged} from './unit-tally.ts';
+import {WeightedStore} from './weighted-store.ts';
 
 /** A running one is made anew now and then, so that what was added to it in small steps does not pile up. */
 const STEPS_MAX = 2_000;
 /** Running experiments kept at hand; the one looked at longest ago goes first. */
 const LIVE_MAX = 200;
-
-const COLLAPSING = /\b(analysis_units|analysis_totals) FINAL\b/g;
+/** Units of a running experiment that are kept from look to look, 16 bytes each; of more, each look asks for all. */
+const TALLIED_MAX = 2_000_000;
+/** What {@link Carried} counts is about as large as so many numbers. */
+const NUMBERS_A_GROUP = 24;
 
 type Asked = {readonly workspace: Workspace; readonly metric: number};
 
@@ -31,8 +37,13 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   readonly #connection: SqlConnection;
   readonly #workspaces: AnalysisWorkspaces;
   readonly #pairs: PairStore;
-  readonly #armRows = new WeakMap<Workspace, Promise<ArmRow[]>>();
-  readonly #unitRows = new WeakMap<Workspace, Promise<ReadonlyMap<string, ArmUnits>>>();
+  readonly #weighted: WeightedStore;
+  readonly #armRows = new Kept<ArmRow[]>();
+  readonly #unitsByArm = new Kept<ReadonlyMap<string, ArmUnits>>();
+  readonly #counted = new Kept<UnitCounts[]>();
+  readonly #spreads = new Kept<SpreadRow[]>();
+  readonly #summed = new Kept<OutcomeSums>();
+  readonly #carried = new Carried();
   readonly #prepared = new Map<AnalysisScope, Workspace>();
   /** Of running experiments, by stream and experiment. */
   readonly #live = new Map<string, Workspace>();
@@ -41,6 +52,7 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     this.#connection = connection;
     this.#workspaces = new AnalysisWorkspaces(connection);
     this.#pairs = new PairStore(connection);
+    this.#weighted = new WeightedStore(connection);
   }
 
   async prepare(scope: AnalysisScope, {live} = {live: false}): Promise<void> {
@@ -56,13 +68,14 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     const isSame = known !== undefined && known.step < STEPS_MAX && contentOf(known.scope) === contentOf(scope);
     const extended = isSame ? await this.#extend(known, scope) : null;
     if (extended === null && known !== undefined) await this.#workspaces.drop(known);
-    const workspace = extended ?? (await this.#workspaces.build(scope, metrics));
+    const workspace = extended ?? (await this.#workspaces.build(scope, metrics, {isLive: true}));
     this.#live.set(name, workspace);
     for (const [oldest, least] of [...this.#live].slice(0, Math.max(0, this.#live.size - LIVE_MAX))) {
       this.#live.delete(oldest);
       await this.#workspaces.drop(least);
     }
     this.#prepared.set(scope, workspace);
+    this.#carried.keep(new Set([...this.#live.values()].map(({id}) => id)));
   }
 
   async release(scope: AnalysisScope): Promise<void> {
@@ -73,23 +86,27 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   }
 
   async newestPhase(scope: Omit<AnalysisScope, 'phase'>): Promise<number | null> {
-    const query = loadQuery(`phase-newest-${scope.view.definition.design}`);
-    const [row] = await this.#select<{phase: number | null}>(query, scopeParams({...scope, phase: 0}, null));
+    const params = scopeParams({...scope, phase: 0}, null);
+    const {design} = scope.view.definition;
+    if (design === 'split') {
+      const [row] = await this.#select<{only: number | null; is_seen: number; forgotten: string}>(loadQuery('phase-only'), params);
+      if (row?.only != null && row.is_seen === 1 && Number(row.forgotten) === 0) return row.only;
+    }
+    const [row] = await this.#select<{phase: number | null}>(loadQuery(`phase-newest-${design}`), params);
     return row?.phase ?? null;
   }
 
   exposureCounts(scope: AnalysisScope): Promise<ExposureCounts> {
     return this.#ask(scope, null, async ({workspace}) => {
-      type Arm = {arm: string; units: string; without_outcome: string | number; due?: string; due_without_outcome?: string; grace?: string};
       const params = paramsOf(workspace);
-      const arms = await this.#select<Arm>(loadQuery(isSplit(scope) ? 'analysis-unit-counts' : 'analysis-item-counts'), params);
+      const arms = await this.#counts(workspace);
       const named = arms.filter(({arm}) => arm !== '');
       return {
         units: Object.fromEntries(named.map(({arm, units}) => [arm, Number(units)])),
         crossoverUnits: Number(arms.find(({arm}) => arm === '')?.units ?? 0),
-        overrideUnits: await this.#count(loadQuery('override-units'), params),
+        overrideUnits: await this.#overrides(params),
         withoutOutcome: Object.fromEntries(named.map(({arm, without_outcome}) => [arm, Number(without_outcome)])),
-        ...(isSplit(scope) ? {due: dueOf(named), firstSeen: await this.#firstSeen(params)} : {}),
+        ...(isSplit(scope) ? {due: dueOf(named), firstSeen: await this.#firstSeen(workspace)} : {}),
         ...(await this.#outcomes(workspace)),
       };
     });
@@ -110,14 +127,22 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   valueGroups(scope: AnalysisScope, metric: Metric, {per, listedMax}: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]> {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
       const params = {...paramsOf(workspace), metric: index, limit: listedMax + 1};
-      if (per === 'unit') {
-        const variants = (await this.#arms(workspace)).filter(row => Number(row.metric) === index + 1).map(({variant: arm}) => arm);
-        return this.#unitGroups(metric, variants, params);
-      }
-      type Row = {point: number; variants: readonly string[]; counts: readonly string[]};
-      const rows = await this.#select<Row>(loadQuery('analysis-values-list'), params);
-      return rows.map(({point, variants, counts}) => ({value: point, counts: countsOf(variants, counts)}));
+      if (per === 'outcome' && isWeighted(workspace)) return this.#weighted.valueGroups(params);
+      const list = (query: string): string => loadQuery(query).replace('/* mean */', () => unitMean(metric));
+      const [query, ofArm] = per === 'outcome' ? ['analysis-values-list', (isArm: string) => `sumIf(count, ${isArm})`] : ['analysis-units-list', (isArm: string) => `countIf(${isArm})`];
+      const load = (): Promise<ValueGroup[]> => this.#groups(list(query), workspace.arms, {count: isArm => `toFloat64(${ofArm(isArm)})`, params});
+      if (isWeighted(workspace)) return load();
+      return this.#carried.of(workspace, `${per} ${index} ${listedMax}`, {
+        load,
+        // Of a list cut short the rest is not known.
+        change: async groups => (groups.length > listedMax ? null : withChanges(groups, await this.#select<ValueChange>(list(`${query}-changed`), {...params, changed: stepOf(workspace)}))),
+        sizeOf: groups => groups.length,
+      });
     });
+  }
+
+  weightedSums(scope: AnalysisScope, metric: Metric, of: WeightedAsk): Promise<WeightedSums[]> {
+    return this.#ask(scope, metric, ({workspace, metric: index}) => this.#weighted.sums({...paramsOf(workspace), metric: index}, of));
   }
 
   pairGroups(
@@ -126,8 +151,8 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     {control, variant, listedMax}: {readonly control: string; readonly variant: string; readonly listedMax: number},
   ): Promise<PairGroups> {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
-      await this.#workspaces.insertPairs(workspace, index, {control, variant});
-      return this.#pairs.pairGroups({workspace: workspace.id, metric: index, variant}, listedMax);
+      const pairs = await this.#workspaces.insertPairs(workspace, index, {control, variant});
+      return this.#pairs.pairGroups(pairs, listedMax);
     });
   }
 
@@ -188,25 +213,53 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     }
   }
 
-  /** One query for all metrics of a workspace. */
+  /** Exposed units of each arm, with what they weigh where events have several weights. */
   #units(workspace: Workspace): Promise<ReadonlyMap<string, ArmUnits>> {
-    return kept(this.#unitRows, workspace, async () => {
+    return this.#unitsByArm.of(workspace, async () => {
+      if (!isWeighted(workspace)) {
+        const counts = await this.#counts(workspace);
+        return new Map(counts.filter(({arm}) => arm !== '').map(({arm, units}) => [arm, {units: Number(units), weight: 0n, weightSquares: 0n}]));
+      }
       const sql = 'SELECT variant, count() AS units, toString(sum(toInt128(weight))) AS units_weight, toString(sum(toInt128(weight) * weight)) AS squares FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != \'\' GROUP BY variant';
       const rows = await this.#select<{variant: string; units: string; units_weight: string; squares: string}>(sql, paramsOf(workspace));
       return new Map(rows.map(({variant, units, units_weight: weight, squares}) => [variant, {units: Number(units), weight: BigInt(weight), weightSquares: BigInt(squares)}]));
     });
   }
 
-  /** Columns instead of rows: units are many, and so may their means be. */
-  async #unitGroups(metric: Metric, variants: readonly string[], params: SqlParams): Promise<ValueGroup[]> {
-    const query = loadQuery('analysis-units-list')
-      .replace('/* mean */', () => unitMean(metric))
-      .replace('/* counts */', () => variants.map(variant => `countIf(variant = ${quoteString(variant)})`).join(', '));
-    if (variants.length === 0) return [];
-    const [row] = await this.#select<{points: number[]; counts: (number | string)[][]}>(query, params, SPILLING);
+  #counts(workspace: Workspace): Promise<UnitCounts[]> {
+    return this.#counted.of(workspace, async () => {
+      const tally = await this.#tally(workspace);
+      if (tally !== null) return unitCountsOf(tally, workspace.scope.cut);
+      return this.#select<UnitCounts>(loadQuery(isSplit(workspace.scope) ? 'analysis-unit-counts' : 'analysis-item-counts'), paramsOf(workspace));
+    });
+  }
+
+  /** Null where units are counted by the engine. */
+  async #tally(workspace: Workspace): Promise<UnitTally | null> {
+    if (!workspace.isLive) return null;
+    const params = paramsOf(workspace);
+    return this.#carried.of<UnitTally | null>(workspace, 'units', {
+      load: async () => {
+        const units = await this.#count('SELECT count() AS units FROM analysis_units WHERE workspace = {workspace:String}', params);
+        return units > TALLIED_MAX ? null : tallyOf(await this.#select<TallyRow>(loadQuery('analysis-unit-tally'), params, SPILLING));
+      },
+      change: async known => known && withUnitsChanged(known, await this.#select<TallyChange>(loadQuery('analysis-unit-tally-changed'), {...params, changed: stepOf(workspace)})),
+      sizeOf: tally => (tally === null ? 0 : Math.ceil(sizeOfTally(tally) / NUMBERS_A_GROUP)),
+    });
+  }
+
+  /** Columns instead of rows: values are many. */
+  async #groups(query: string, arms: readonly string[], {count, params}: {readonly count: (isArm: string) => string; readonly params: SqlParams}): Promise<ValueGroup[]> {
+    if (arms.length === 0) return [];
+    const sql = query.replace('/* counts */', () => perArm(arms, count)).replace('/* columns */', () => arms.map((_, arm) => `groupArray(n[${arm + 1}])`).join(', '));
+    const [row] = await this.#select<{points: number[]; counts: number[][]}>(sql, params, SPILLING);
     return (row?.points ?? []).map((value, at) => {
-      const counts = row?.counts[at] ?? [];
-      return {value, counts: Object.fromEntries(variants.flatMap((variant, arm) => (Number(counts[arm]) > 0 ? [[variant, Number(counts[arm])]] : [])))};
+      const counts: Record<string, number> = {};
+      for (const [arm, name] of arms.entries()) {
+        const n = row?.counts[arm]?.[at] ?? 0;
+        if (n > 0) counts[name] = n;
+      }
+      return {value, counts};
     });
   }
 
@@ -217,15 +270,55 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     const one = 10n ** BigInt(metric.scale);
     if (metric.aggregate === 'share' && !isWeighted(workspace)) return new Map(arms.map(arm => [arm.variant, {squares: BigInt(arm.sum_q) * one, plainSum: 0n}]));
     if (!hasDistribution(metric)) return new Map();
-    const sql = loadQuery('analysis-spread').replace('/* q */', () => quantised('value', 10 ** metric.scale));
-    const rows = await this.#select<{variant: string; sum_squares_q: string; plain_sum_q: string}>(sql, {...paramsOf(workspace), metric: index});
+    const rows = (await this.#spread(workspace)).filter(row => Number(row.metric) === index);
     return new Map(rows.map(row => [row.variant, {squares: BigInt(row.sum_squares_q), plainSum: BigInt(row.plain_sum_q)}]));
   }
 
+  /** One query for all metrics of a workspace. */
+  #spread(workspace: Workspace): Promise<SpreadRow[]> {
+    return this.#spreads.of(workspace, async () => {
+      const {metrics, largest} = workspace;
+      const {outcomes} = await this.#sums(workspace);
+      const sizes = metrics.map(({scale}, metric) => (largest[metric] ?? 0) * 10 ** scale);
+      const isNarrow = sizes.every(size => size < 2 ** 62 && size * size * outcomes < 2 ** 125);
+      // The q of a value is that of its one product, whichever column the factor comes from.
+      const q = quantised('value', `CAST([${metrics.map(({scale}) => literal(10 ** scale)).join(', ')}], 'Array(Float64)')[metric + 1]`, Math.max(0, ...sizes));
+      const sql = loadQuery('analysis-spread')
+        .replace('/* q */', () => q)
+        .replaceAll('/* count */', isNarrow ? 'toInt128(count)' : 'toInt256(count)');
+      return this.#select<SpreadRow>(sql, paramsOf(workspace));
+    });
+  }
+
+  /** Without such exposures among all copies of all events there is none to look for. */
+  async #overrides(params: SqlParams): Promise<number> {
+    const any = "SELECT count() FROM exposures WHERE stream = {stream:String} AND experiment = {experiment:String} AND phase = {phase:UInt32} AND reason != 'assigned'";
+    return (await this.#count(any, params)) === 0 ? 0 : this.#count(loadQuery('override-units'), params);
+  }
+
   async #outcomes(workspace: Workspace): Promise<Pick<ExposureCounts, 'outcomesLate' | 'outcomesUnattributed'>> {
-    const sql = 'SELECT sum(outcomes) AS attributed, sum(outcomes_late) AS late FROM analysis_totals FINAL WHERE workspace = {workspace:String}';
-    const [row] = await this.#select<{attributed: string; late: string}>(sql, paramsOf(workspace));
-    return {outcomesLate: Number(row?.late ?? 0), outcomesUnattributed: await this.#unattributed(workspace, Number(row?.attributed ?? 0))};
+    const {outcomes, late} = await this.#sums(workspace);
+    return {outcomesLate: late, outcomesUnattributed: await this.#unattributed(workspace, outcomes)};
+  }
+
+  #sums(workspace: Workspace): Promise<OutcomeSums> {
+    type Row = {attributed: string; late: string; of_unit: string};
+    const ask = async (sql: string, params: SqlParams): Promise<OutcomeSums> => {
+      const [row] = await this.#select<Row>(sql, params);
+      return {outcomes: Number(row?.attributed ?? 0), late: Number(row?.late ?? 0), ofUnit: Number(row?.of_unit ?? 0)};
+    };
+    const params = paramsOf(workspace);
+    return this.#summed.of(workspace, () =>
+      this.#carried.of(workspace, 'sums', {
+        load: () => ask('SELECT sum(outcomes) AS attributed, sum(outcomes_late) AS late, max(outcomes) AS of_unit FROM analysis_totals FINAL WHERE workspace = {workspace:String}', params),
+        change: async known => {
+          const signed = (column: string): string => `sum(if(step = {step:UInt32}, toInt64(${column}), -toInt64(${column})))`;
+          const sql = `SELECT ${signed('outcomes')} AS attributed, ${signed('outcomes_late')} AS late, max(outcomes) AS of_unit FROM analysis_recounts WHERE workspace = {changed:String}`;
+          const change = await ask(sql, {...params, changed: stepOf(workspace)});
+          return {outcomes: known.outcomes + change.outcomes, late: known.late + change.late, ofUnit: Math.max(known.ofUnit, change.ofUnit)};
+        },
+      }),
+    );
   }
 
   /**
@@ -235,33 +328,46 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   async #unattributed(workspace: Workspace, attributed: number): Promise<number> {
     const {scope, accepted} = workspace;
     const params = paramsOf(workspace);
-    const [row] = await this.#select<{is_plain: number; is_alone: number}>(loadQuery('stream-is-plain'), params);
+    // Established when the workspace was made, or by an earlier question.
+    if (accepted.through === scope.cut) return accepted.outcomes - attributed;
+    const tally = await this.#tally(workspace);
+    const unitsAlone = tally === null ? UNITS_ALONE : String(Number(areAlone(tally)));
+    const plain = loadQuery('stream-is-plain').replace('/* units alone */', () => unitsAlone);
+    const [row] = await this.#select<{is_plain: number; is_alone: number}>(plain, {...params, alone_through_ms: accepted.through});
     if (row?.is_alone !== 1 || !isSplit(scope) || scope.phase !== 1) {
       return this.#count(loadQuery(row?.is_plain === 1 ? 'outcomes-unattributed-one-phase' : 'outcomes-unattributed'), params);
     }
-    if (accepted.through < scope.cut) {
-      accepted.outcomes += await this.#count(loadQuery('outcomes-accepted'), {...params, since_ms: accepted.through});
-      accepted.through = scope.cut;
-    }
+    accepted.outcomes += await this.#count(loadQuery('outcomes-accepted'), {...params, since_ms: accepted.through});
+    accepted.through = scope.cut;
     return accepted.outcomes - attributed;
   }
 
   /** One query for all metrics of a workspace. */
   #arms(workspace: Workspace): Promise<ArmRow[]> {
-    return kept(this.#armRows, workspace, () => this.#select<ArmRow>(loadQuery(isWeighted(workspace) ? 'analysis-arms-weighted' : 'analysis-arms'), paramsOf(workspace)));
+    return this.#armRows.of(workspace, async () => {
+      const {metrics, largest} = workspace;
+      if (isWeighted(workspace)) return this.#select<ArmRow>(loadQuery('analysis-arms-weighted'), paramsOf(workspace));
+      const {outcomes, ofUnit} = await this.#sums(workspace);
+      const sql = loadQuery('analysis-arms').replace('/* columns */', () => armColumns(metrics, largest, {outcomes, ofUnit}));
+      const changed = loadQuery('analysis-arms-changed').replace('/* columns */', () => armChangeColumns(metrics));
+      const sums = await this.#carried.of(workspace, 'arms', {
+        load: () => this.#select<ArmColumns>(sql, paramsOf(workspace)),
+        change: async arms => withArmChanges(arms, await this.#select<ArmChange>(changed, {...paramsOf(workspace), changed: stepOf(workspace)})),
+      });
+      return armRowsOf(sums);
+    });
   }
 
-  async #firstSeen(params: SqlParams): Promise<NonNullable<ExposureCounts['firstSeen']>> {
-    const rows = await this.#select<{until: string; arm: string; units: string}>(loadQuery('analysis-unit-looks'), params);
+  async #firstSeen(workspace: Workspace): Promise<NonNullable<ExposureCounts['firstSeen']>> {
+    const tally = await this.#tally(workspace);
+    const rows = tally === null ? await this.#select<UnitLook>(loadQuery('analysis-unit-looks'), paramsOf(workspace)) : unitLooksOf(tally);
     const looks = new Map<number, Record<string, number>>();
     for (const {until, arm, units} of rows) looks.set(Number(until), {...looks.get(Number(until)), [arm]: Number(units)});
     return [...looks].map(([until, units]) => ({until: epochMs(until), units}));
   }
 
   #select<Row>(sql: string, params: SqlParams, settings: SqlSettings = {}): Promise<Row[]> {
-    // After one step a unit has one row: there is nothing to collapse.
-    const text = params['step'] === 1 ? sql.replaceAll(COLLAPSING, '$1') : sql;
-    return this.#connection.select<Row>(text, params, {...FINAL_WITHIN_PARTITIONS, ...settings});
+    return this.#connection.select<Row>(fromTables(sql, params), params, {...FINAL_WITHIN_PARTITIONS, ...settings});
   }
 
   /** A query of one row and one column. */
@@ -271,18 +377,10 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
   }
 }
 
-function kept<Answer>(answers: WeakMap<Workspace, Promise<Answer>>, workspace: Workspace, ask: () => Promise<Answer>): Promise<Answer> {
-  const known = answers.get(workspace);
-  if (known !== undefined) return known;
-  const answer = ask();
-  answers.set(workspace, answer);
-  answer.catch(() => answers.delete(workspace));
-  return answer;
-}
+type SpreadRow = {readonly metric: number; readonly variant: string; readonly sum_squares_q: string; readonly plain_sum_q: string};
+type OutcomeSums = {readonly outcomes: number; readonly late: number; readonly ofUnit: number};
 
-type DueRow = {readonly arm: string; readonly due?: string; readonly due_without_outcome?: string; readonly grace?: string};
-
-function dueOf(arms: readonly DueRow[]): NonNullable<ExposureCounts['due']> {
+function dueOf(arms: readonly UnitCounts[]): NonNullable<ExposureCounts['due']> {
   return {
     graceMs: Number(arms[0]?.grace ?? 0),
     byVariant: Object.fromEntries(arms.map(({arm, due, due_without_outcome}) => [arm, {units: Number(due), withoutOutcome: Number(due_without_outcome)}])),
@@ -297,11 +395,4 @@ const unitsOf = (row: ArmRow): ArmUnits =>
 function contentOf({stream, view, phase}: AnalysisScope): string {
   const {design, variants, metrics} = view.definition;
   return JSON.stringify([stream, view.experiment, phase, design, variants.map(({key}) => key), metrics, view.phases]);
-}
-
-/** An arm appears more than once when different ratios have one quotient. */
-function countsOf(variants: readonly string[], counts: readonly string[]): Record<string, number> {
-  const byVariant: Record<string, number> = {};
-  for (const [index, variant] of variants.entries()) byVariant[variant] = (byVariant[variant] ?? 0) + Number(counts[index]);
-  return byVariant;
 }

@@ -3,7 +3,7 @@ import {epochMs} from '../../core/units.ts';
 import type {ArmSampling, ArmTotals} from '../warehouse.ts';
 import {isWeighted, type Workspace} from './analysis-workspaces.ts';
 
-/** A row of `analysis-arms`. */
+/** One metric of one arm. */
 export type ArmRow = {
   readonly variant: string;
   /** From 1. */
@@ -24,6 +24,21 @@ export type ArmRow = {
   readonly answered_squares?: string;
   readonly answered_cross?: string;
 };
+
+/** A row of `analysis-arms`: of each sum one element a metric. */
+export type ArmColumns = {readonly variant: string} & {readonly [Sum in Exclude<keyof PlainRow, 'variant' | 'metric'> as `all_${Sum}`]: readonly string[]};
+type PlainRow = Pick<ArmRow, 'variant' | 'metric' | 'units_with_outcome' | 'outcomes' | 'sum_q' | 'denominator_q' | 'unit_sum_squares_q' | 'unit_denominator_squares_q' | 'unit_cross_q' | 'event_from' | 'event_to'>;
+
+/** Only metrics that a unit of the arm has. */
+export function armRowsOf(arms: readonly ArmColumns[]): ArmRow[] {
+  return arms.flatMap(({variant, ...sums}) =>
+    sums.all_units_with_outcome.flatMap((units, index) => {
+      if (Number(units) === 0) return [];
+      const own = Object.fromEntries(Object.entries(sums).map(([name, values]) => [name.replace('all_', ''), values[index]])) as Omit<PlainRow, 'variant' | 'metric'>;
+      return [{variant, metric: index + 1, ...own}];
+    }),
+  );
+}
 
 /** Exposed units of one arm. */
 export type ArmUnits = {readonly units: number; readonly weight: bigint; readonly weightSquares: bigint};

@@ -4,7 +4,7 @@ import type {AuditRequest, AuditResult, ClosingStore} from '../warehouse.ts';
 import {CLOSING_LIMITS} from './closing-limits.ts';
 import type {SqlConnection} from './connection.ts';
 import {loadQuery} from './query-file.ts';
-import {FINAL_WITHIN_PARTITIONS, recomputeParams, withFresh} from './slice-recompute.ts';
+import {FINAL_WITHIN_PARTITIONS, recomputeParams, recomputeSql, withFresh} from './slice-recompute.ts';
 
 type Mismatch = AuditResult['mismatches'][number];
 type SliceToAudit = {readonly start: EpochMs; readonly revisionCuts: readonly EpochMs[]};
@@ -94,7 +94,8 @@ export class ClickHouseAuditStore implements Pick<ClosingStore, 'auditSlices'> {
     type Row = {slice: string; slice_start_ms: string; stored: string; recomputed: string};
     const {from, through, cut, slices} = check;
     const params = {...recomputeParams({stream: request.stream, views, from, through, cut, slices}), as_of_ms: cut ?? 0};
-    const rows = await this.#connection.select<Row>(withFresh('slices-mismatched'), params, FINAL_WITHIN_PARTITIONS);
+    const recompute = await recomputeSql(this.#connection, {stream: request.stream, views});
+    const rows = await this.#connection.select<Row>(withFresh(recompute, 'slices-mismatched'), params, FINAL_WITHIN_PARTITIONS);
     return rows.map(({slice, slice_start_ms, stored, recomputed}) => ({
       sliceStart: Number(slice_start_ms),
       mismatch: {slice: cut === null ? slice : `${slice} as of ${cut}`, stored, recomputed},

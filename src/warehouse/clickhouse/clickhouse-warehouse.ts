@@ -67,7 +67,6 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     openOutcomes: query => facts.openOutcomes(query),
     writtenThrough: (stream, logEpoch, partition) => facts.writtenThrough(stream, logEpoch, partition),
     tombstones: stream => facts.tombstones(stream),
-
     writeTombstone: request => privacy.writeTombstone(request),
     eraseUnit: request => privacy.eraseUnit(request),
 
@@ -88,6 +87,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     prepare: (scope, options) => analysis.prepare(scope, options),
     release: scope => analysis.release(scope),
     valueGroups: (scope, metric, of) => analysis.valueGroups(scope, metric, of),
+    weightedSums: (scope, metric, of) => analysis.weightedSums(scope, metric, of),
     pairGroups: (scope, metric, of) => analysis.pairGroups(scope, metric, of),
     relabelledArms: (scope, of) => analysis.relabelledArms(scope, of),
     offsetsUnder: (stream, cut) => analysis.offsetsUnder(stream, cut),
@@ -99,6 +99,7 @@ export function makeClickHouseWarehouse(options: ClickHouseWarehouseOptions, {cl
     latestVerdicts: (stream, experiment) => verdicts.latestVerdicts(stream, experiment),
     insertDeliveries: rows => outbox.insertDeliveries(rows),
     deliveries: filter => outbox.deliveries(filter),
+    newestDeliveries: filter => outbox.newestDeliveries(filter),
     delivery: deliveryId => outbox.delivery(deliveryId),
     deliveryHistory: deliveryId => outbox.deliveryHistory(deliveryId),
     insertAlerts: rows => outbox.insertAlerts(rows),

@@ -8,7 +8,7 @@ import type {ClosingResult, ClosingState, ClosingStore, CloseRequest, CommittedO
 import {type SqlConnection, sqlTuple} from './connection.ts';
 import {loadQuery} from './query-file.ts';
 import {type HourLoad, revisionGroups} from './revision-groups.ts';
-import {FINAL_WITHIN_PARTITIONS, INSERT_SLICES, type Recompute, recomputeParams, withFresh} from './slice-recompute.ts';
+import {FINAL_WITHIN_PARTITIONS, INSERT_SLICES, type Recompute, recomputeParams, recomputeSql, withFresh} from './slice-recompute.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -61,8 +61,9 @@ export class ClickHouseClosingStore
   async closeSlices(request: CloseRequest): Promise<ClosingResult> {
     const {stream, views, committed, fromSlice: from, throughSlice: through} = request;
     if (through <= from) return {slices: 0, rows: 0};
+    const recompute = await recomputeSql(this.#connection, request);
     for (const range of await this.#loads(stream, from, through)) {
-      await this.#store(INSERT_SLICES + loadQuery('slices-recompute'), {stream, views, ...range, cut: null, slices: []});
+      await this.#store(INSERT_SLICES + recompute, {stream, views, ...range, cut: null, slices: []});
     }
     const {rows} = await this.#countStored(stream.name, {from, through, cut: null});
     const slices = Math.round((through - from) / stream.sliceMs);
@@ -74,10 +75,11 @@ export class ClickHouseClosingStore
     const {stream, views, committed, cut, sinceCut, closedThrough} = request;
     const dirty = await this.#dirtySlices(request);
     const result = {slices: 0, rows: 0};
+    const changed = dirty.length === 0 ? '' : withFresh(await recomputeSql(this.#connection, request), 'slices-changed');
     for (const slices of revisionGroups(dirty, await this.#hoursOf(stream, dirty))) {
       const from = slices[0] as EpochMs;
       const through = epochMs((slices.at(-1) as EpochMs) + stream.sliceMs);
-      await this.#store(INSERT_SLICES + withFresh('slices-changed'), {stream, views, from, through, cut, slices});
+      await this.#store(INSERT_SLICES + changed, {stream, views, from, through, cut, slices});
       const stored = await this.#countStored(stream.name, {from, through, cut});
       result.slices += stored.slices;
       result.rows += stored.rows;
@@ -190,6 +192,9 @@ type ClosedSliceRow = {
   readonly max: number;
   readonly buckets: readonly number[];
   readonly counts: readonly string[];
+  readonly sampled_buckets: readonly number[];
+  readonly sampled_weights: readonly string[];
+  readonly sampled_squares: readonly string[];
   readonly cut_ms: string;
   readonly config_version: number;
   readonly is_revision: boolean | number;
@@ -211,6 +216,7 @@ const toClosedSlice = (row: ClosedSliceRow): ClosedSlice => ({
   extraWeight: BigInt(row.extra_weight),
   extraSumQ: BigInt(row.extra_sum_q),
   extraDenominatorSumQ: BigInt(row.extra_denominator_sum_q),
+  extraBuckets: new Map(row.sampled_buckets.map((bucket, at) => [bucket, {weight: BigInt(row.sampled_weights[at] ?? 0), squares: BigInt(row.sampled_squares[at] ?? 0)}])),
   min: row.min,
   max: row.max,
   histogram: new Map(row.buckets.map((bucket, index) => [bucket, Number(row.counts[index])])),

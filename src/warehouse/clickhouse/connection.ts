@@ -48,10 +48,10 @@ export interface SqlConnection {
   /** Binary insert: RowBinary of the named columns. Resolves once the rows are durable. */
   insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void>;
   /**
-   * Inserts one block in the Native format, for tables that collapse copies when they are read and
+   * Inserts one block in the Native format, given in pieces, for tables that collapse copies when they are read and
    * merged: copies within the block are not looked for. The bytes must not change before it resolves.
    */
-  insertNative(table: string, columns: readonly string[], block: Uint8Array, rowCount: number): Promise<void>;
+  insertNative(table: string, columns: readonly string[], block: readonly Uint8Array[], rowCount: number): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -33,12 +33,14 @@ export const DEAD_LETTER_ROWS: RowEncoder<DeadLetterRow> = {
   },
 };
 
+const NO_BUCKETS: NonNullable<ProvisionalSlice['extraBuckets']> = new Map();
+
 export const PROVISIONAL_ROWS: RowEncoder<ProvisionalSlice> = {
   table: 'provisional_slices',
   columns: [
     'stream', 'experiment', 'slice_start', 'phase', 'variant', 'metric', 'dimension', 'dimension_value', 'log_epoch', 'partition',
     'last_offset', 'n', 'sum', 'm2', 'min', 'max', 'denominator_sum', 'histogram',
-    'extra_weight', 'extra_sum', 'extra_denominator_sum',
+    'extra_weight', 'extra_sum', 'extra_denominator_sum', 'extra_buckets', 'extra_squares',
   ],
   write: (writer, slice, stream) => {
     writer.string(stream);
@@ -65,5 +67,12 @@ export const PROVISIONAL_ROWS: RowEncoder<ProvisionalSlice> = {
     writer.float64(slice.extraWeight);
     writer.float64(slice.extraSum);
     writer.float64(slice.extraDenominatorSum);
+    const extra = slice.extraBuckets ?? NO_BUCKETS;
+    for (const kind of ['weight', 'squares'] as const) {
+      writer.map(extra, extra.size, (bucket, sums) => {
+        writer.int16(bucket);
+        writer.float64(sums[kind]);
+      });
+    }
   },
 };

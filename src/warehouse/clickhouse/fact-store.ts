@@ -29,9 +29,13 @@ export class ClickHouseFactStore implements FactStore {
     const {stream} = batch;
     const columns = this.#spare ?? {exposures: new ExposureColumns(), outcomes: new OutcomeColumns(), arrivals: new ArrivalTableColumns()};
     this.#spare = undefined;
-    await this.#insertExposures(batch.exposures, columns.exposures, stream);
-    await this.#insertOutcomes(batch.outcomes, columns.outcomes, stream);
-    await insertRows(this.#writer, DEAD_LETTER_ROWS, {rows: batch.deadLetters, stream});
+    // All are begun before the first is waited for: the engine need not stand still while the next block is made.
+    await settled([
+      this.#insertExposures(batch.exposures, columns.exposures, stream),
+      this.#insertOutcomes(batch.outcomes, columns.outcomes, stream),
+      insertRows(this.#writer, DEAD_LETTER_ROWS, {rows: batch.deadLetters, stream}),
+    ]);
+    // Last: an arrival says that its fact is there.
     await this.#insertArrivals(batch.arrivals, columns.arrivals, stream);
     // Left to the collector when anything failed half-way.
     this.#spare = columns;
@@ -130,6 +134,12 @@ export class ClickHouseFactStore implements FactStore {
       ids: new Set(ids.map(({id_hash}) => BigInt(id_hash))),
     };
   }
+}
+
+/** Resolves when all have, rejects when none goes on any more: memory they write from is theirs until then. */
+async function settled(inserts: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(inserts)).find(({status}) => status === 'rejected');
+  if (failed?.status === 'rejected') throw failed.reason;
 }
 
 type Columns = {readonly exposures: ExposureColumns; readonly outcomes: OutcomeColumns; readonly arrivals: ArrivalTableColumns};

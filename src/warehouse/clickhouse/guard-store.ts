@@ -1,7 +1,6 @@
-import {histogramQuantile} from '../../core/histogram.ts';
 import {epochMs} from '../../core/units.ts';
-import {quantileError} from '../quantile-error.ts';
 import type {GuardAsk, GuardStore, GuardWindow} from '../warehouse.ts';
+import {WindowStatistics} from '../window-statistics.ts';
 import type {SqlConnection} from './connection.ts';
 import {loadQuery} from './query-file.ts';
 
@@ -63,31 +62,36 @@ type StoredGuardWindow = {
   readonly lowest: number;
   readonly highest: number;
   readonly buckets: readonly [ids: readonly number[], counts: readonly string[]];
+  readonly sampled_buckets: readonly [ids: readonly number[], weights: readonly number[], squares: readonly number[]];
   readonly is_closed: number;
 };
 
 function toWindow(stream: string, row: StoredGuardWindow): GuardWindow {
   const {experiment, phase, variant, metric, total: plainSum, lowest: min, highest: max} = row;
   const [ids, counts] = row.buckets;
-  const histogram = ids.map((id, index): readonly [number, number] => [id, Number(counts[index])]);
-  const quantile = (p: number): number => histogramQuantile(histogram, p, {min, max});
-  const error = (p: number): number => quantileError(histogram, p, {min, max});
+  const [sampled, weights, squares] = row.sampled_buckets;
+  const statistics = new WindowStatistics({
+    counts: ids.map((id, index) => [id, Number(counts[index])]),
+    extra: sampled.map((bucket, index) => ({bucket, weight: weights[index] ?? 0, squares: squares[index] ?? 0})),
+    min, max,
+  });
   const n = Number(row.total_n);
   const estimatedN = n + row.total_extra_n;
   const sum = plainSum + row.total_extra;
   const denominator = row.total_denominator + row.total_extra_denominator;
   const sd = n > 1 ? Math.sqrt(Math.max(0, row.total_squares - (plainSum * plainSum) / n) / (n - 1)) : null;
+  const mean = sum / (denominator === 0 ? estimatedN : denominator);
+  const errors = statistics.errors({n, mean, sd});
   return {
     stream, experiment, phase, variant, metric,
     window_start: epochMs(Number(row.window_start)),
     window_end: epochMs(Number(row.window_end)),
     n, estimated_n: estimatedN, sum, min, max,
-    mean: sum / (denominator === 0 ? estimatedN : denominator),
-    sd,
-    p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99),
+    mean, sd,
+    p50: statistics.quantile(0.5), p95: statistics.quantile(0.95), p99: statistics.quantile(0.99),
     status: row.is_closed === 1 ? 'closed' : 'provisional',
     revision: 0,
     // The spread of a ratio is not in its window.
-    errors: {mean: denominator === 0 && sd !== null ? sd / Math.sqrt(n) : Number.NaN, p50: error(0.5), p95: error(0.95), p99: error(0.99)},
+    errors: denominator === 0 ? errors : {...errors, mean: Number.NaN},
   };
 }

@@ -1,6 +1,7 @@
 import {unreachable} from '../../core/assert.ts';
 import type {OutcomeStatus} from '../../core/events.ts';
 import type {ExperimentView, Metric} from '../../core/experiment.ts';
+import type {SqlParams} from './connection.ts';
 
 /** What a metric takes from an outcome: a measure, whether its status is wanted, or two measures. */
 export type MetricKind = 0 | 1 | 2;
@@ -30,31 +31,36 @@ export function metricKind(metric: Metric): MetricKind {
 export const valueMeasure = (metric: Metric): string => (metric.aggregate === 'ratio' ? metric.numerator : metric.measure);
 
 /**
- * The definitions that a recompute needs, as the JSON parameter `plan` of
- * `slices-recompute.sql`: columns of one array per fact about an experiment (by its
- * index from 1) or about an entry, which is a metric under one dimension.
+ * The definitions that a recompute needs, as parameters of `slices-recompute.sql`: one array per fact about an
+ * experiment (by its number from 1) or about an entry, which is a metric under one dimension. Each array is a parameter
+ * of its own: as parts of one value the engine would copy and hash the whole at each use, a second of planning at 500 experiments.
  */
-export function metricPlan(views: readonly ExperimentView[]): string {
+export function metricPlan(views: readonly ExperimentView[]): SqlParams {
   const entries = views.flatMap((view, index) =>
     view.definition.metrics.flatMap(metric => ['', ...metric.dimensions].map(dimension => ({metric, dimension, experiment: index + 1}))),
   );
   const names = [...new Set(entries.flatMap(({metric}) => measuresOf(metric)))];
-  const at = (name: string): number => names.indexOf(name) + 1;
+  const placeOf = new Map(names.map((name, index) => [name, index + 1]));
+  const at = (name: string): number => placeOf.get(name) ?? 0;
   const phases = views.map(view => [...view.phases].sort((a, b) => a.phase - b.phase));
-  return JSON.stringify({
+  const entriesOf = views.map((): number[] => []);
+  for (const [index, {experiment}] of entries.entries()) entriesOf[experiment - 1]?.push(index + 1);
+  return {
     experiments: views.map(view => view.experiment),
     config_versions: views.map(view => view.version),
     split: views.filter(isSplit).map(view => view.experiment),
-    paired: views.flatMap((view, index) => (isSplit(view) ? [] : [index + 1])),
-    variants: views.map(view => view.definition.variants.map(({key}) => key)),
-    phases: phases.map(spans => spans.map(({phase}) => phase)),
-    starts: phases.map(spans => spans.map(({validFrom}) => validFrom)),
-    ends: phases.map(spans => spans.map(({validTo}) => validTo ?? 0)),
-    has_ends: phases.some(spans => spans.some(({validTo}) => validTo !== null)) ? 1 : 0,
-    names,
-    entries_of: views.map((_, index) => entries.flatMap(({experiment}, entry) => (experiment === index + 1 ? [entry + 1] : []))),
+    paired: views.filter(view => !isSplit(view)).map(view => view.experiment),
+    variants_of: views.map(view => view.definition.variants.map(({key}) => key)),
+    phases_of: phases.map(spans => spans.map(({phase}) => phase)),
+    starts_of: phases.map(spans => spans.map(({validFrom}) => validFrom)),
+    ends_of: phases.map(spans => spans.map(({validTo}) => validTo ?? 0)),
+    has_ends: phases.some(spans => spans.some(({validTo}) => validTo !== null)),
+    has_dimensions: entries.some(({dimension}) => dimension !== ''),
+    has_ratios: entries.some(({metric}) => metricKind(metric) === 2),
+    measure_names: names,
+    entries_of: entriesOf,
     experiment_of: entries.map(({experiment}) => experiment),
-    metrics: entries.map(({metric}) => metric.key),
+    metric_of: entries.map(({metric}) => metric.key),
     kinds: entries.map(({metric}) => metricKind(metric)),
     values_at: entries.map(({metric}) => at(valueMeasure(metric))),
     denominators_at: entries.map(({metric}) => at(metric.denominator)),
@@ -63,7 +69,7 @@ export function metricPlan(views: readonly ExperimentView[]): string {
     scales: entries.map(({metric}) => metric.scale),
     attributions: entries.map(({metric}) => metric.attributionMs),
     dimensions: entries.map(({dimension}) => dimension),
-  });
+  };
 }
 
 const isSplit = (view: ExperimentView): boolean => view.definition.design === 'split';

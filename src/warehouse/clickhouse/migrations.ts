@@ -14,6 +14,8 @@ export type Migration = {
   /** e.g. `0001-facts.sql`. */
   readonly name: string;
   readonly checksum: string;
+  /** Of texts that it replaces: a store made by one of them stays as it is. */
+  readonly formerChecksums: readonly string[];
   readonly statements: readonly string[];
 };
 
@@ -58,15 +60,24 @@ export function loadMigrations(directory: URL = MIGRATIONS): Migration[] {
   });
 }
 
-/** The checksum is over the tokens, so comments and layout may be improved after a release. */
+/**
+ * The checksum is over the tokens, so comments and layout may be improved after a release. A line `-- former: <checksum>`
+ * names a text that this one takes the place of for stores that begin after (docs/adr/0012).
+ */
 export function parseMigration(name: string, text: string): Migration {
   const hash = createHash('sha256');
   for (const token of tokenizeSql(text)) hash.update(token.text).update('\0');
+  let statements: readonly string[] | undefined;
   return {
     version: Number(name.slice(0, 4)),
     name,
     checksum: hash.digest('hex').slice(0, 32),
-    statements: splitStatements(text).map(rerunnable),
+    formerChecksums: [...text.matchAll(/^-- former: ([0-9a-f]{32})$/gm)].map(([, checksum = '']) => checksum),
+    // Most processes find everything applied.
+    get statements() {
+      statements ??= splitStatements(text).map(rerunnable);
+      return statements;
+    },
   };
 }
 
@@ -101,7 +112,7 @@ async function missingMigrations(connection: SqlConnection, migrations: readonly
     if (known === undefined) {
       throw new AssayError('ASSAY_MIGRATION_FAILED', `the warehouse has ${row.name}, which this version of Assay does not know: run a newer one`);
     }
-    if (known.checksum !== row.checksum) {
+    if (known.checksum !== row.checksum && !known.formerChecksums.includes(row.checksum)) {
       throw new AssayError('ASSAY_MIGRATION_FAILED', `${known.name} was edited after it had been applied; put its text back and write a new migration`);
     }
   }

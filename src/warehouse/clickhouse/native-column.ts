@@ -265,8 +265,8 @@ export function uint64(value: number): Uint8Array {
   return bytes;
 }
 
-/** `rows` rows of the named columns as one block. */
-export function nativeBlock(columns: Readonly<Record<string, NativeColumn>>, rows: number): Uint8Array {
+/** `rows` rows of the named columns as one block, in pieces that hold until a column is cleared. */
+export function nativeBlock(columns: Readonly<Record<string, NativeColumn>>, rows: number): readonly Uint8Array[] {
   const head = new Bytes();
   const pieces: Uint8Array[] = [];
   const pushHead = (from: number): void => void pieces.push(head.bytes.slice(from, head.length));
@@ -282,5 +282,5 @@ export function nativeBlock(columns: Readonly<Record<string, NativeColumn>>, row
     from = head.length;
     pieces.push(...column.pieces());
   }
-  return Buffer.concat(pieces);
+  return pieces;
 }

@@ -20,7 +20,7 @@ export abstract class TableColumns {
     return ['stream', ...Object.keys(this.columns)];
   }
 
-  block(stream: string): Uint8Array {
+  block(stream: string): readonly Uint8Array[] {
     this.#stream = new ConstantColumn(stream);
     this.#stream.rows = this.rows;
     return nativeBlock({stream: this.#stream, ...this.columns}, this.rows);

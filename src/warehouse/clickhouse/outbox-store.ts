@@ -73,6 +73,17 @@ export class ClickHouseOutboxStore implements OutboxStore {
     return rows.map(toDelivery);
   }
 
+  async newestDeliveries({states, limit, through, skip = 0}: Parameters<OutboxStore['newestDeliveries']>[0]): Promise<DeliveryRow[]> {
+    const rows = await this.#connection.select<StoredDelivery>(
+      `SELECT ${DELIVERY_COLUMNS} FROM (SELECT * FROM deliveries ORDER BY ${NEWEST_DELIVERY} LIMIT 1 BY delivery_id) AS d
+       WHERE (empty({states:Array(String)}) OR has({states:Array(String)}, toString(d.state)))
+         AND ({through:Nullable(Int64)} IS NULL OR d.created_at <= fromUnixTimestamp64Milli(assumeNotNull({through:Nullable(Int64)}), 'UTC'))
+       ORDER BY d.created_at DESC, d.delivery_id LIMIT {limit:UInt32} OFFSET {skip:UInt32}`,
+      {states, limit, through: through ?? null, skip},
+    );
+    return rows.map(toDelivery);
+  }
+
   async delivery(deliveryId: string): Promise<DeliveryRow | null> {
     const rows = await this.#connection.select<StoredDelivery>(
       `SELECT ${DELIVERY_COLUMNS} FROM deliveries AS d WHERE delivery_id = {delivery_id:String} ORDER BY ${NEWEST_DELIVERY} LIMIT 1`,

@@ -30,8 +30,9 @@ export class ClickHousePrivacyStore implements PrivacyStore {
     const params = {stream, unit: unitId, forgotten_ms: forgottenTs, unverifiable_ms: unverifiable, key: logKey};
     // Once more: partitions that were behind may have brought events that the tombstone covers.
     await this.#connection.command(loadQuery('forget-events'), params);
+    const copies = await this.#connection.select<{id_hash: string}>(loadQuery('forget-copies'), params);
     for (const name of ['forget-erase-exposures', 'forget-erase-outcomes', 'forget-erase-dead-letters']) {
-      await this.#connection.command(loadQuery(name), params);
+      await this.#connection.command(loadQuery(name), {...params, copies: copies.map(({id_hash}) => id_hash)});
     }
   }
 

@@ -57,8 +57,8 @@ export class ClickHouseReadStore implements ReadStore {
     return rows.map(toWindow);
   }
 
-  async deadLetters(filter: {readonly stream: string | null; readonly code: string | null; readonly limit: number}): Promise<StoredDeadLetter[]> {
-    const rows = await this.#connection.select<DeadLetterRow>(loadQuery('dead-letters'), filter);
+  async deadLetters({through, skip = 0, ...filter}: Parameters<ReadStore['deadLetters']>[0]): Promise<StoredDeadLetter[]> {
+    const rows = await this.#connection.select<DeadLetterRow>(loadQuery('dead-letters'), {...filter, through: through ?? null, skip});
     return rows.map(toDeadLetter);
   }
 }

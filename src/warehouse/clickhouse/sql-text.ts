@@ -24,7 +24,7 @@ export const quoteName = (name: string): string =>
 /** `db.table` with each part quoted. */
 export const quoteTable = (table: string): string => table.split('.').map(quoteName).join('.');
 
-/** A SQL literal. Its type is settled by the cast around it. */
+/** A SQL literal. Its type is settled by the cast around it. Collections are written so that the parser makes one node of each, however long. */
 export function literal(value: SqlValue): string {
   if (value === null) return 'NULL';
   if (typeof value === 'string') return quoteString(value);
@@ -32,8 +32,8 @@ export function literal(value: SqlValue): string {
   // As a string, so that no digit of a wide integer passes through a double.
   if (typeof value === 'bigint') return `'${value}'`;
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : `'${numberText(value)}'`;
-  if (value instanceof Map) return `map(${[...value].map(([k, v]) => `${literal(k)},${literal(v)}`).join(',')})`;
-  if ('tuple' in value) return `tuple(${value.tuple.map(literal).join(',')})`;
+  if (value instanceof Map) return value.size === 0 ? 'map()' : `mapFromArrays(${literal([...value.keys()])},${literal([...value.values()])})`;
+  if ('tuple' in value) return value.tuple.length < 2 ? `tuple(${value.tuple.map(literal).join(',')})` : `(${value.tuple.map(literal).join(',')})`;
   assert(Array.isArray(value), 'a parameter is a scalar, an array, a tuple or a map');
   return `[${value.map(literal).join(',')}]`;
 }

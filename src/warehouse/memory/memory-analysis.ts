@@ -2,12 +2,13 @@ import type {Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import {unitGroupsOf} from '../exact-groups.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup} from '../warehouse.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup, WeightedAsk, WeightedSums} from '../warehouse.ts';
 import type {MemoryState} from './memory-state.ts';
 import {armTotalsOf} from './arm-totals.ts';
 import {type EventWeights, eventWeights, isMixed} from './event-weights.ts';
 import {pairGroupsOf, unitSumsOf} from './pair-groups.ts';
 import {isPlaced, ScopedFacts, type ScopedValue} from './scoped-outcomes.ts';
+import {weightedGroups, weightedPlaces, weightedShares} from './weighted-sums.ts';
 
 export class MemoryAnalysis implements AnalysisStore {
   readonly #state: MemoryState;
@@ -67,13 +68,21 @@ export class MemoryAnalysis implements AnalysisStore {
     const facts = new ScopedFacts(this.#state, scope);
     const values = facts.values(metric, scope.phase);
     const groups = new Map<number, Record<string, number>>();
-    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, {...metric, weights: mixedWeights(facts, scope)}), metric);
+    const weights = mixedWeights(facts, scope);
+    if (per === 'unit') return unitGroupsOf(unitSumsOf(values, {...metric, weights}), metric);
+    if (weights !== null) return weightedGroups(values, weights);
     for (const {variant, value} of pointsOf(values, metric)) {
       const counts = groups.get(value) ?? {};
       counts[variant] = (counts[variant] ?? 0) + 1;
       groups.set(value, counts);
     }
     return [...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts}));
+  }
+
+  async weightedSums(scope: AnalysisScope, metric: Metric, of: WeightedAsk): Promise<WeightedSums[]> {
+    const facts = new ScopedFacts(this.#state, scope);
+    const [values, weights] = [facts.values(metric, scope.phase), eventWeights(facts, about(scope))];
+    return 'at' in of ? weightedShares(values, weights, of.at) : weightedPlaces(values, weights, of);
   }
 
   async pairGroups(

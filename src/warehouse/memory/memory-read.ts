@@ -1,10 +1,9 @@
 import {AssayError} from '../../core/errors.ts';
 import {unquantise} from '../../core/exact.ts';
-import {histogramQuantile} from '../../core/histogram.ts';
 import {WEIGHT_DIGITS, WEIGHT_ONE} from '../../core/sampling.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
-import {quantileError} from '../quantile-error.ts';
 import type {ExportStore, GuardAsk, GuardStore, GuardWindow, ReadStore, StoredDeadLetter, WindowRow} from '../warehouse.ts';
+import {WindowStatistics} from '../window-statistics.ts';
 import type {MemoryClosing} from './memory-closing.ts';
 import type {MemoryState} from './memory-state.ts';
 
@@ -16,6 +15,7 @@ type Part = Pick<WindowRow, 'phase' | 'variant' | 'metric' | 'n' | 'sum' | 'min'
   /** In whole outcomes and the metric's unit. */
   readonly extra: {readonly n: number; readonly sum: number; readonly denominator: number};
   readonly histogram: Iterable<readonly [bucket: number, count: number]>;
+  readonly extraBuckets?: ReadonlyMap<number, {readonly weight: bigint | number; readonly squares: bigint | number}>;
 };
 
 export class MemoryRead implements ReadStore, GuardStore, ExportStore {
@@ -60,9 +60,9 @@ export class MemoryRead implements ReadStore, GuardStore, ExportStore {
           if (row.phase !== phase || !metrics.includes(row.metric)) continue;
           const inside = (await this.#parts(request, Number.NEGATIVE_INFINITY)).filter(part => part.sliceStart >= end - sizeMs && part.sliceStart < end);
           const mine = inside.filter(part => part.phase === phase && part.variant === row.variant && part.metric === row.metric);
-          const histogram = [...summed(mine.flatMap(part => [...part.histogram]))];
-          const error = (p: number): number => quantileError(histogram, p, row);
-          rows.push({...row, errors: {mean: row.sd === null ? Number.NaN : row.sd / Math.sqrt(row.n), p50: error(0.5), p95: error(0.95), p99: error(0.99)}});
+          const isRatio = mine.some(part => part.denominator !== 0);
+          const errors = statisticsOf(mine, row).errors(row);
+          rows.push({...row, errors: isRatio ? {...errors, mean: Number.NaN} : errors});
         }
       }
     }
@@ -88,9 +88,9 @@ export class MemoryRead implements ReadStore, GuardStore, ExportStore {
       })),
     );
     return rows
-      .filter(({code}) => filter.code === null || code === filter.code)
+      .filter(({code, arrival_ts: at}) => (filter.code === null || code === filter.code) && Date.parse(at) <= (filter.through ?? Number.POSITIVE_INFINITY))
       .sort((a, b) => (a.arrival_ts === b.arrival_ts ? Number(b.offset) - Number(a.offset) : a.arrival_ts < b.arrival_ts ? 1 : -1))
-      .slice(0, filter.limit);
+      .slice(filter.skip ?? 0, (filter.skip ?? 0) + filter.limit);
   }
 
   /** Closed slices up to `lastClosed`, provisional ones after it; the totals, or one dimension's value. */
@@ -139,14 +139,26 @@ function merge(
     const m2 = Math.max(0, total(part => part.sumSquares) - (plainSum * plainSum) / n);
     const min = group.reduce((low, part) => Math.min(low, part.min), Number.POSITIVE_INFINITY);
     const max = group.reduce((high, part) => Math.max(high, part.max), Number.NEGATIVE_INFINITY);
-    const counts = group.flatMap(part => [...part.histogram]);
-    const quantile = (p: number): number => histogramQuantile(summed(counts), p, {min, max});
+    const statistics = statisticsOf(group, {min, max});
     return [{
       stream: request.stream, experiment: request.experiment, phase: first.phase, variant: first.variant,
       metric: first.metric, window_start: start, window_end: end, n, estimated_n: estimatedN, sum, mean: sum / (denominator === 0 ? estimatedN : denominator),
-      sd: n < 2 ? null : Math.sqrt(m2 / (n - 1)), min, max, p50: quantile(0.5), p95: quantile(0.95), p99: quantile(0.99),
+      sd: n < 2 ? null : Math.sqrt(m2 / (n - 1)), min, max, p50: statistics.quantile(0.5), p95: statistics.quantile(0.95), p99: statistics.quantile(0.99),
       status, revision: 0,
     }];
+  });
+}
+
+function statisticsOf(parts: readonly Part[], {min, max}: {readonly min: number; readonly max: number}): WindowStatistics {
+  const extra = new Map<number, {weight: number; squares: number}>();
+  for (const [bucket, {weight, squares}] of parts.flatMap(part => [...(part.extraBuckets ?? [])])) {
+    const known = extra.get(bucket) ?? {weight: 0, squares: 0};
+    extra.set(bucket, {weight: known.weight + Number(weight), squares: known.squares + Number(squares)});
+  }
+  return new WindowStatistics({
+    counts: [...summed(parts.flatMap(part => [...part.histogram]))],
+    extra: [...extra].sort(([a], [b]) => a - b).map(([bucket, sums]) => ({bucket, ...sums})),
+    min, max,
   });
 }
 

@@ -40,6 +40,14 @@ export class MemoryResults implements VerdictStore, OutboxStore {
       .slice(0, limit);
   }
 
+  async newestDeliveries({states, limit, through, skip = 0}: Parameters<OutboxStore['newestDeliveries']>[0]): Promise<DeliveryRow[]> {
+    const rows = await this.deliveries({states, limit: Number.POSITIVE_INFINITY});
+    return rows
+      .filter(({created_at: at}) => Date.parse(at) <= (through ?? Number.POSITIVE_INFINITY))
+      .sort((a, b) => (a.created_at === b.created_at ? (a.delivery_id < b.delivery_id ? -1 : 1) : a.created_at < b.created_at ? 1 : -1))
+      .slice(skip, skip + limit);
+  }
+
   async delivery(deliveryId: string): Promise<DeliveryRow | null> {
     return this.#historyOf(deliveryId).at(-1) ?? null;
   }

@@ -2,8 +2,8 @@ import {bucketOf} from '../../core/histogram.ts';
 import {quantise} from '../../core/exact.ts';
 import type {ExperimentView, Metric} from '../../core/experiment.ts';
 import type {OutcomeFact} from '../../core/facts.ts';
-import {WEIGHT_ONE, weightOf} from '../../core/sampling.ts';
-import type {ClosedSlice, SliceKey} from '../../core/slices.ts';
+import {SQUARE_ONE, WEIGHT_ONE, weightOf} from '../../core/sampling.ts';
+import type {ClosedSlice, ExtraBucket, SliceKey} from '../../core/slices.ts';
 import type {DurationMs, EpochMs} from '../../core/units.ts';
 import {countsFor, type placeOutcome, valuesOf} from './attribute-outcome.ts';
 import type {StreamStore} from './stream-store.ts';
@@ -16,6 +16,7 @@ type Sums = {
   extraWeight: bigint;
   extraSumQ: bigint;
   extraDenominatorSumQ: bigint;
+  extraBuckets: Map<number, ExtraBucket<bigint>>;
   min: number;
   max: number;
   histogram: Map<number, number>;
@@ -83,7 +84,7 @@ function addTo(
   const name = sliceKeyText(key);
   let entry = all.get(name);
   if (entry === undefined) {
-    const sums = {n: 0, sumQ: 0n, sumSquaresQ: 0n, denominatorSumQ: 0n, ...NOTHING_EXTRA, min: value, max: value, histogram: new Map()};
+    const sums = {n: 0, sumQ: 0n, sumSquaresQ: 0n, denominatorSumQ: 0n, ...NOTHING_EXTRA, extraBuckets: new Map(), min: value, max: value, histogram: new Map()};
     entry = {key, scale: metric.scale, sums};
     all.set(name, entry);
   }
@@ -102,6 +103,10 @@ function addTo(
   sums.max = Math.max(sums.max, value);
   const bucket = bucketOf(value);
   sums.histogram.set(bucket, (sums.histogram.get(bucket) ?? 0) + 1);
+  if (extraWeight === 0n) return;
+  const known = sums.extraBuckets.get(bucket);
+  const weight = BigInt(WEIGHT_ONE) + extraWeight;
+  sums.extraBuckets.set(bucket, {weight: (known?.weight ?? 0n) + extraWeight, squares: (known?.squares ?? 0n) + weight * weight - BigInt(SQUARE_ONE)});
 }
 
 const NOTHING_EXTRA = {extraWeight: 0n, extraSumQ: 0n, extraDenominatorSumQ: 0n};
@@ -112,8 +117,9 @@ export const sliceKeyText = (key: SliceKey): string =>
 /** Everything about a row that is not its cut, in one text. */
 export function sliceContent(row: ClosedSlice): string {
   const histogram = [...row.histogram].sort(([a], [b]) => a - b).map(([bucket, n]) => `${bucket}:${n}`);
+  const sampled = [...row.extraBuckets].sort(([a], [b]) => a - b).map(([bucket, {weight, squares}]) => `${bucket}:${weight}:${squares}`);
   const {n, scale, sumQ, sumSquaresQ, denominatorSumQ, extraWeight, extraSumQ, extraDenominatorSumQ, min, max} = row;
-  return [n, scale, sumQ, sumSquaresQ, denominatorSumQ, extraWeight, extraSumQ, extraDenominatorSumQ, min, max, histogram.join(',')].join(' ');
+  return [n, scale, sumQ, sumSquaresQ, denominatorSumQ, extraWeight, extraSumQ, extraDenominatorSumQ, min, max, histogram.join(','), sampled.join(',')].join(' ');
 }
 
 /** A key that vanished in a revision. */
@@ -124,6 +130,7 @@ export const emptied = (row: ClosedSlice, cut: EpochMs, configVersion: number): 
   sumSquaresQ: 0n,
   denominatorSumQ: 0n,
   ...NOTHING_EXTRA,
+  extraBuckets: new Map(),
   min: 0,
   max: 0,
   histogram: new Map(),

@@ -15,6 +15,8 @@ export type ServerOptions = {
   readonly user?: string;
   readonly password?: string;
   readonly database?: string;
+  /** Of several shards; '' or none for one. */
+  readonly cluster?: string;
   /** PEM of the authority that signed the server's certificate, when it is not a public one. */
   readonly caCert?: Uint8Array | null;
   readonly requestTimeoutMs?: number;
@@ -88,17 +90,17 @@ export class ServerSqlConnection implements SqlConnection {
   insertRowBinary(table: string, columns: readonly string[], rows: Uint8Array, rowCount: number): Promise<void> {
     if (rowCount === 0) return Promise.resolve();
     // The caller reuses its buffer, and the statement may wait its turn.
-    return this.#insert(`${targetOf(table, columns)} FORMAT RowBinary`, Buffer.from(rows));
+    return this.#insert(`${targetOf(table, columns)} FORMAT RowBinary`, [Buffer.from(rows)]);
   }
 
-  insertNative(table: string, columns: readonly string[], block: Uint8Array, rowCount: number): Promise<void> {
+  insertNative(table: string, columns: readonly string[], block: readonly Uint8Array[], rowCount: number): Promise<void> {
     if (rowCount === 0) return Promise.resolve();
     return this.#insert(`${targetOf(table, columns)} SETTINGS ${settingsText(NATIVE_INSERT_SETTINGS)} FORMAT Native`, block);
   }
 
-  #insert(query: string, body: Uint8Array): Promise<void> {
+  #insert(query: string, pieces: readonly Uint8Array[]): Promise<void> {
     return this.#run(async () => {
-      const {stream} = await this.#client.exec({query, values: Readable.from([body], {objectMode: false})});
+      const {stream} = await this.#client.exec({query, values: Readable.from(pieces, {objectMode: false})});
       await textOf(stream);
     });
   }

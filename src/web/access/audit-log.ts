@@ -47,15 +47,15 @@ export class AuditLog {
     }
   }
 
-  /** The newest entries first. */
-  read(limit: number): AuditEntry[] {
+  /** The newest entries first; of no later than `through`, beyond the first `skip` of them. */
+  read(limit: number, {through, skip = 0}: {readonly through?: string; readonly skip?: number} = {}): AuditEntry[] {
     const lines = [`${this.#file}.1`, this.#file].flatMap(file => (existsSync(file) ? readFileSync(file, 'utf8').split('\n') : []));
     const entries: AuditEntry[] = [];
-    for (let index = lines.length - 1; index >= 0 && entries.length < limit; index -= 1) {
+    for (let index = lines.length - 1; index >= 0 && entries.length < skip + limit; index -= 1) {
       const entry = parseLine(lines[index] ?? '');
-      if (entry !== null) entries.push(entry);
+      if (entry !== null && (through === undefined || entry.at <= through)) entries.push(entry);
     }
-    return entries;
+    return entries.slice(skip);
   }
 }
 

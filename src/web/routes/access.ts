@@ -3,7 +3,7 @@ import {rolesFor} from '../access/roles.ts';
 import type {Gatekeeper} from '../access/gatekeeper.ts';
 import {type Sessions, sessionCookie} from '../access/session.ts';
 import type {Backend} from '../backend.ts';
-import {json, type Route, route, wholeNumber} from '../route.ts';
+import {json, pageOf, paging, placeOf, type Route, route} from '../route.ts';
 
 export type AccessOptions = {readonly gatekeeper: Gatekeeper; readonly sessions: Sessions; readonly isSecure: boolean};
 
@@ -51,8 +51,12 @@ export const accessRoutes = ({audit}: Backend, {gatekeeper, sessions, isSecure}:
     permission: 'manage',
     tag: 'access',
     summary: `Who did what, newest first (${rolesFor('manage').join(', ')} alone).`,
-    query: z.object({limit: wholeNumber(1, 1_000).default(200)}),
-    answers: {200: {describe: 'Entries of this server.', schema: z.object({entries: z.array(z.looseObject({at: z.string(), actor: z.string(), action: z.string()}))})}},
-    handle: ({query}) => json({entries: audit.read(query.limit)}),
+    query: z.object(paging(1_000, 200)),
+    answers: {200: {describe: 'A page of entries of this server.', schema: z.object({entries: z.array(z.looseObject({at: z.string(), actor: z.string(), action: z.string()})), next_cursor: z.string().nullable()})}},
+    handle: ({query: {limit, cursor}}) => {
+      const place = placeOf(cursor);
+      const {page, next_cursor} = pageOf(audit.read(limit + 1, place ?? {}), {limit, place, timeOf: ({at}) => at});
+      return json({entries: page, next_cursor});
+    },
   }),
 ];

@@ -4,7 +4,7 @@ import {currentVersions} from '../../experiment/state.ts';
 import {ruleNameOf} from '../../guard/guard-findings.ts';
 import type {Backend} from '../backend.ts';
 import {ProblemError} from '../problem.ts';
-import {json, type Route, route, wholeNumber} from '../route.ts';
+import {below, json, pageOf, paging, placeOf, type Route, route, wholeNumber} from '../route.ts';
 
 const stream = z.string().max(200).optional().describe('Default: live, or the only stream there is.');
 const ALERT = z.looseObject({alert_id: z.string(), rule: z.string(), experiment: z.string(), variant: z.string(), state: z.enum(['pending', 'firing', 'resolved']), severity: z.string(), changed_at: z.string()});
@@ -30,7 +30,6 @@ const EPISODE = z.object({
   rule: z.string(), experiment: z.string(), variant: z.string(), action: z.string(), window_start: z.string().nullable(), fired_at: z.string(), resolved_at: z.string().nullable(), value: z.number().nullable(), threshold: z.number().nullable(), n: z.number(), reason: z.string(),
   prevented: PREVENTED.nullable(),
 });
-const LISTED_MAX = 1_000;
 
 export const alertRoutes = (backend: Backend): Route[] => [...stateRoutes(backend), backtestRoute(backend), ...deliveryRoutes(backend)];
 
@@ -41,12 +40,18 @@ const stateRoutes = (backend: Backend): Route[] => [
     permission: 'read',
     tag: 'alerts',
     summary: 'The newest state of every alert.',
-    query: z.object({stream, state: z.enum(['pending', 'firing', 'resolved']).optional()}),
-    answers: {200: {describe: 'Newest first.', schema: z.object({alerts: z.array(ALERT)})}},
-    handle: async ({query}) => {
+    query: z.object({stream, state: z.enum(['pending', 'firing', 'resolved']).optional(), ...paging(1_000, 1_000)}),
+    answers: {200: {describe: 'A page, newest first.', schema: z.object({alerts: z.array(ALERT), next_cursor: z.string().nullable()})}},
+    handle: async ({query: {state: wanted, limit, cursor, ...query}}) => {
       const rows = await backend.warehouse.latestAlerts((await backend.stream(query.stream)).name);
-      const shown = rows.filter(({state}) => query.state === undefined || state === query.state);
-      return json({alerts: shown.sort((a, b) => (a.changed_at > b.changed_at ? -1 : 1))});
+      const place = placeOf(cursor);
+      const {through = Number.POSITIVE_INFINITY, skip = 0} = below(place);
+      const found = rows
+        .filter(({state, changed_at: at}) => (wanted === undefined || state === wanted) && Date.parse(at) <= through)
+        .sort((a, b) => (a.changed_at === b.changed_at ? (a.alert_id < b.alert_id ? -1 : 1) : a.changed_at > b.changed_at ? -1 : 1))
+        .slice(skip);
+      const {page, next_cursor} = pageOf(found, {limit, place, timeOf: ({changed_at: at}) => at});
+      return json({alerts: page, next_cursor});
     },
   }),
   route({
@@ -101,12 +106,13 @@ const deliveryRoutes = (backend: Backend): Route[] => [
     permission: 'read',
     tag: 'alerts',
     summary: 'Messages of the outbox, newest first, without their bodies.',
-    query: z.object({state: z.enum(['due', 'delivered', 'failed', 'disabled']).optional(), limit: wholeNumber(1, LISTED_MAX).default(200)}),
-    answers: {200: {describe: 'The newest state of each.', schema: z.object({deliveries: z.array(DELIVERY)})}},
-    handle: async ({query}) => {
-      const rows = await backend.warehouse.deliveries({states: query.state === undefined ? [] : [query.state], limit: LISTED_MAX});
-      const newest = rows.sort((a, b) => (a.created_at > b.created_at ? -1 : 1)).slice(0, query.limit);
-      return json({deliveries: newest.map(withoutBody)});
+    query: z.object({state: z.enum(['due', 'delivered', 'failed', 'disabled']).optional(), ...paging(1_000, 200)}),
+    answers: {200: {describe: 'A page: the newest state of each.', schema: z.object({deliveries: z.array(DELIVERY), next_cursor: z.string().nullable()})}},
+    handle: async ({query: {state, limit, cursor}}) => {
+      const place = placeOf(cursor);
+      const found = await backend.warehouse.newestDeliveries({states: state === undefined ? [] : [state], limit: limit + 1, ...below(place)});
+      const {page, next_cursor} = pageOf(found, {limit, place, timeOf: ({created_at: at}) => at});
+      return json({deliveries: page.map(withoutBody), next_cursor});
     },
   }),
   route({

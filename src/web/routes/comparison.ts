@@ -42,7 +42,7 @@ export const comparisonRoutes = ({registry, warehouse, stream: streamOf, compare
       404: {describe: 'There is no such experiment.'},
     },
     handle: async ({query: {experiment, window_s: windowS, ...query}}) => {
-      const stream = await streamOf(query.stream);
+      const stream = await streamOf(query.stream, experiment);
       requireCurrent(registry, stream.name, experiment);
       const windowMs = windowS * 1_000;
       if (windowMs % stream.sliceMs !== 0) {

@@ -7,6 +7,8 @@ import {documentJsonSchema} from '../../experiment/document-schema.ts';
 import {currentVersions, historyOf, type StoredVersion} from '../../experiment/state.ts';
 import {toDocument} from '../../experiment/to-document.ts';
 import type {ExperimentDefinition} from '../../core/experiment.ts';
+import {LIVE_STREAM} from '../../core/streams.ts';
+import {namesEtag} from '../etag.ts';
 import type {Backend} from '../backend.ts';
 import {ProblemError} from '../problem.ts';
 import {type Call, fromCursor, json, paging, type Route, route, toCursor} from '../route.ts';
@@ -58,9 +60,10 @@ function readingRoutes(backend: Backend): Route[] {
       query: z.object({stream}),
       answers: {200: {describe: 'The version.', schema: FULL}, 304: {describe: 'If-None-Match names the current version.'}},
       handle: async ({params, query, headers}) => {
-        const version = requireCurrent(registry, (await backend.stream(query.stream)).name, params['experiment'] ?? '');
+        const experiment = params['experiment'] ?? '';
+        const version = requireCurrent(registry, (await backend.stream(query.stream, experiment)).name, experiment);
         const etag = `"${version.version}"`;
-        if (headers['if-none-match'] === etag) return {status: 304, headers: {etag}, body: null};
+        if (namesEtag(headers['if-none-match'], etag)) return {status: 304, headers: {etag}, body: null};
         return json(fullOf(version), {headers: {etag}});
       },
     }),
@@ -73,10 +76,11 @@ function readingRoutes(backend: Backend): Route[] {
       query: z.object({stream, ...paging(500, 100)}),
       answers: {200: {describe: 'A page.', schema: z.object({versions: z.array(FULL), next_cursor: z.string().nullable()})}},
       handle: async ({params, query}) => {
-        const {name} = await backend.stream(query.stream);
-        requireCurrent(registry, name, params['experiment'] ?? '');
+        const experiment = params['experiment'] ?? '';
+        const {name} = await backend.stream(query.stream, experiment);
+        requireCurrent(registry, name, experiment);
         const below = fromCursor(query.cursor, z.number()) ?? Number.POSITIVE_INFINITY;
-        const all = historyOf(registry.snapshot(), name, params['experiment'] ?? '').filter(({version}) => version < below).reverse();
+        const all = historyOf(registry.snapshot(), name, experiment).filter(({version}) => version < below).reverse();
         const page = all.slice(0, query.limit);
         return json({versions: page.map(fullOf), next_cursor: all.length > page.length ? toCursor(page.at(-1)?.version) : null});
       },
@@ -122,13 +126,14 @@ function changeRoutes(backend: Backend): Route[] {
       permission: 'change',
       tag: 'experiments',
       summary: 'A first version.',
-      body: DEFINITION_BODY.omit({expected_version: true}),
+      body: DEFINITION_BODY.omit({expected_version: true}).extend({stream: z.string().max(200).default(LIVE_STREAM)}),
       isAudited: true,
       answers: {201: {describe: 'The version it became.', schema: FULL}, 409: {describe: 'There is one of that name.'}},
       handle: async call => {
         const {body} = call;
         call.note(body.reason);
-        const change = {...(await changeBase(backend, call)), stream: (await backend.stream(body.stream)).name};
+        const {name} = await backend.stream(body.stream);
+        const change = {...changeBase(call), stream: name, ...(await backend.validFrom(name))};
         const version = await createExperiment(registry, requireSound(parse(body.definition)), change);
         return json(fullOf(version), {status: 201, headers: {location: `/v1/experiments/${encodeURIComponent(version.experiment)}`, etag: `"${version.version}"`}});
       },
@@ -186,7 +191,7 @@ const stepRoutes = (backend: Backend): Route[] =>
 
 type ChangeBody = {readonly reason: string; readonly expected_version?: number | undefined; readonly stream?: string | undefined};
 
-const changeBase = async (_: Backend, {caller, body}: Call<unknown, {readonly reason: string}>) => ({author: caller.name, reason: body.reason});
+const changeBase = ({caller, body}: Call<unknown, {readonly reason: string}>) => ({author: caller.name, reason: body.reason});
 
 async function changeOf(backend: Backend, call: Call<unknown, ChangeBody>): Promise<ChangeOf> {
   const {body, headers, params} = call;
@@ -196,10 +201,13 @@ async function changeOf(backend: Backend, call: Call<unknown, ChangeBody>): Prom
     throw new ProblemError({status: 400, title: 'The request is wrong', detail: 'If-Match: send the ETag of the version you looked at, like "3"'});
   }
   const expectedVersion = body.expected_version ?? (matched === undefined ? undefined : Number(matched));
+  const experiment = params['experiment'] ?? '';
+  const {name} = await backend.stream(body.stream, experiment);
   return {
-    ...(await changeBase(backend, call)),
-    stream: (await backend.stream(body.stream)).name,
-    experiment: params['experiment'] ?? '',
+    ...changeBase(call),
+    stream: name,
+    experiment,
+    ...(await backend.validFrom(name)),
     ...(expectedVersion === undefined ? {} : {expectedVersion}),
   };
 }

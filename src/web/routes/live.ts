@@ -19,7 +19,7 @@ export const liveRoutes = (backend: Backend): Route[] => [
     }),
     answers: {200: {describe: 'A stream that goes on until the caller leaves.', type: 'text/event-stream'}},
     handle: async ({query, raw}) => {
-      const stream = await backend.stream(query.stream);
+      const stream = await backend.stream(query.stream, query.experiment);
       const {experiment = null, size_s: sizeS, slide_s: slideS} = query;
       await windowSpan(backend.warehouse, stream, {experiment: experiment ?? '', size_s: sizeS, slide_s: slideS, to: backend.clock.now()});
       backend.live.join({stream, experiment, sizeS, slideS}, raw, SECURITY_HEADERS);

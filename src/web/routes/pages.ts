@@ -1,4 +1,5 @@
 import type {Assets} from '../assets.ts';
+import {namesEtag} from '../etag.ts';
 import {ProblemError} from '../problem.ts';
 import {type Answer, type Call, type Route, route} from '../route.ts';
 import {dashboardPolicy} from '../security-headers.ts';
@@ -38,7 +39,7 @@ function fileAnswer({files}: Assets, path: string, {headers}: Call<unknown, unkn
   if (file === undefined) throw new ProblemError({status: 404, title: 'Not found', detail: 'there is no such file'});
   // Checked again each time: after an upgrade no old module meets a new one.
   const common = {...more, etag: file.etag, 'cache-control': 'no-cache', vary: 'accept-encoding'};
-  if (headers['if-none-match'] === file.etag) return {status: 304, headers: common, body: null};
+  if (namesEtag(headers['if-none-match'], file.etag)) return {status: 304, headers: common, body: null};
   const isGzip = /\bgzip\b/.test(String(headers['accept-encoding'] ?? ''));
   return {type: file.type, headers: isGzip ? {...common, 'content-encoding': 'gzip'} : common, body: isGzip ? file.gzipped : file.body};
 }

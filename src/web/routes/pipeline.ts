@@ -2,7 +2,7 @@ import {z} from 'zod';
 import {LIVE_STREAM} from '../../core/streams.ts';
 import {loadQuery} from '../../warehouse/clickhouse/query-file.ts';
 import type {Backend} from '../backend.ts';
-import {json, type Route, route, wholeNumber} from '../route.ts';
+import {below, json, pageOf, paging, placeOf, type Route, route, wholeNumber} from '../route.ts';
 
 const stream = z.string().max(200).optional().describe('Default: live, or the only stream there is.');
 const STREAM = z.object({name: z.string(), kind: z.string(), topic: z.string(), lateness_ms: z.number(), slice_ms: z.number(), partitions: z.number()});
@@ -21,7 +21,9 @@ const STATE = z.object({
 });
 const LEDGER_ROWS_MAX = 10_000;
 
-export const pipelineRoutes = (backend: Backend): Route[] => [
+export const pipelineRoutes = (backend: Backend): Route[] => [...stateRoutes(backend), ...bookRoutes(backend)];
+
+const stateRoutes = (backend: Backend): Route[] => [
   route({
     method: 'GET',
     path: '/v1/streams',
@@ -61,6 +63,9 @@ export const pipelineRoutes = (backend: Backend): Route[] => [
       return json({minutes: await backend.warehouse.query(loadQuery('arrivals-per-minute'), {parameters: {stream: name, minutes: query.minutes}, rowsMax: 2_000})});
     },
   }),
+];
+
+const bookRoutes = (backend: Backend): Route[] => [
   route({
     method: 'GET',
     path: '/v1/ledger',
@@ -82,12 +87,15 @@ export const pipelineRoutes = (backend: Backend): Route[] => [
     permission: 'read',
     tag: 'pipeline',
     summary: 'Records that could not be processed, kept with their reason.',
-    query: z.object({stream, code: z.string().max(100).optional(), limit: wholeNumber(1, 1_000).default(100)}),
-    answers: {200: {describe: 'Without the raw bytes; `assay dead-letters` shows them.', schema: z.object({dead_letters: z.array(z.looseObject({code: z.string(), message: z.string()}))})}},
+    query: z.object({stream, code: z.string().max(100).optional(), ...paging(1_000, 100)}),
+    answers: {200: {describe: 'Without the raw bytes; `assay dead-letters` shows them.', schema: z.object({dead_letters: z.array(z.looseObject({code: z.string(), message: z.string()})), next_cursor: z.string().nullable()})}},
     handle: async ({query}) => {
       const {name} = await backend.stream(query.stream);
-      const rows = await backend.warehouse.deadLetters({stream: name, code: query.code ?? null, limit: query.limit});
-      return json({dead_letters: rows.map(({value, ...row}) => ({...row, bytes: value.length}))});
+      const {limit, code = null} = query;
+      const place = placeOf(query.cursor);
+      const found = await backend.warehouse.deadLetters({stream: name, code, limit: limit + 1, ...below(place)});
+      const {page, next_cursor} = pageOf(found, {limit, place, timeOf: ({arrival_ts: at}) => at});
+      return json({dead_letters: page.map(({value, ...row}) => ({...row, bytes: value.length})), next_cursor});
     },
   }),
 ];

@@ -25,6 +25,7 @@ const FORMATS = ['json', 'html', 'markdown', 'png'] as const;
 type Format = (typeof FORMATS)[number];
 const FORMAT_BY_ENDING: Readonly<Record<string, Format>> = {json: 'json', html: 'html', md: 'markdown', png: 'png'};
 const TYPE_BY_FORMAT = {json: 'application/json', html: 'text/html; charset=utf-8', markdown: 'text/markdown; charset=utf-8', png: 'image/png'} as const;
+const REPORT_TYPES = Object.values(TYPE_BY_FORMAT).map(type => type.split(';')[0] ?? type);
 
 /** Rows of one analysis: treatments × metrics. */
 const ROWS_MAX = 500;
@@ -44,9 +45,9 @@ export function reportRoutes(backend: Backend): Route[] {
       tag: 'results',
       summary: 'The report of the newest verdicts, as channels get it: JSON, Markdown, a self-contained page, or its main chart.',
       query: z.object({stream, experiment: z.string().min(1, 'name the experiment').max(200).optional(), format: z.enum(FORMATS).default('json'), language}),
-      answers: {200: {describe: 'The report.'}, 404: {describe: 'Nothing was analysed yet.'}},
+      answers: {200: {describe: 'The report.', type: REPORT_TYPES}, 404: {describe: 'Nothing was analysed yet.'}},
       handle: async ({query: {stream: named, experiment = null, format, language: chosen}}) => {
-        const verdicts = await warehouse.latestVerdicts((await streamOf(named)).name, experiment);
+        const verdicts = await warehouse.latestVerdicts((await streamOf(named, experiment ?? undefined)).name, experiment);
         if (verdicts.length === 0) throw new ProblemError({status: 404, title: 'No verdict yet', detail: 'verdicts appear once an experiment has data'});
         return rendered(buildReport(verdicts, {kind: 'on_demand', generatedAt: clock.now(), publicUrl, texts: textsOf(chosen)}), format, chosen);
       },
@@ -58,7 +59,7 @@ export function reportRoutes(backend: Backend): Route[] {
       tag: 'results',
       summary: 'The report of the analysis that a verdict belongs to, whenever it was written: VERDICT.html, .md, .json or .png.',
       query: z.object({language}),
-      answers: {200: {describe: 'The report.'}, 404: {describe: 'There is no such verdict.'}},
+      answers: {200: {describe: 'The report.', type: REPORT_TYPES}, 404: {describe: 'There is no such verdict.'}},
       handle: async ({params, query}) => {
         const {id, format} = fileOf(params['file'] ?? '');
         const answer = await rendered(await reportOf(backend, id, query.language), format, query.language);

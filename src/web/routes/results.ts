@@ -37,7 +37,7 @@ function verdictRoutes({warehouse, stream: streamOf}: Backend): Route[] {
       query: z.object({stream, experiment: experiment.optional(), ...paging(1_000, 500)}),
       answers: {200: {describe: 'A page of verdict rows: complete evidence.', schema: z.object({verdicts: z.array(VERDICT), next_cursor: z.string().nullable()})}},
       handle: async ({query}) => {
-        const {name} = await streamOf(query.stream);
+        const {name} = await streamOf(query.stream, query.experiment);
         const after = fromCursor(query.cursor, z.tuple([z.string(), z.string(), z.string()]));
         const rows = await warehouse.latestVerdicts(name, query.experiment ?? null);
         const rest = rows.map(row => ({row, key: keyOf(row)})).filter(({key}) => after === null || key > JSON.stringify(after)).sort((a, b) => (a.key < b.key ? -1 : 1));
@@ -67,7 +67,7 @@ function verdictRoutes({warehouse, stream: streamOf}: Backend): Route[] {
       query: z.object({stream, experiment, metric: z.string().min(1, 'name the metric'), variant: z.string().min(1, 'name the variant'), points: wholeNumber(2, TREND_POINTS_MAX).default(500)}),
       answers: {200: {describe: 'Oldest first; thinned evenly to `points`.', schema: z.object({points: z.array(POINT)})}},
       handle: async ({query}) => {
-        const {name} = await streamOf(query.stream);
+        const {name} = await streamOf(query.stream, query.experiment);
         const {experiment, metric, variant, points} = query;
         const rows = await warehouse.query(loadQuery('verdict-trend'), {parameters: {stream: name, experiment, metric, variant, points}, rowsMax: TREND_POINTS_MAX + 1});
         return json({points: rows});
@@ -106,7 +106,7 @@ function windowRoute({warehouse, stream: streamOf}: Backend): Route {
     }),
     answers: {200: {describe: 'A page. `closed` windows are recomputed from facts; `provisional` ones still fill.', schema: z.object({stream: z.string(), windows: z.array(WINDOW), next_cursor: z.string().nullable()})}},
     handle: async ({query}) => {
-      const of = await streamOf(query.stream);
+      const of = await streamOf(query.stream, query.experiment);
       const span = await windowSpan(warehouse, of, query);
       const rows = span === null ? [] : await warehouse.windows({stream: of.name, experiment: query.experiment, sizeMs: query.size_s * 1000, slideMs: query.slide_s * 1000, ...span});
       const after = fromCursor(query.cursor, z.string());

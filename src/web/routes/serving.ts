@@ -3,6 +3,8 @@ import {assign} from '../../assign/assign.ts';
 import {assignRequestOf} from '../../assign/http-request.ts';
 import {LIVE_STREAM} from '../../core/streams.ts';
 import {requireCurrent} from '../../experiment/change-experiment.ts';
+import {onlyStreamHolding} from '../../experiment/state.ts';
+import {namesEtag} from '../etag.ts';
 import type {Backend} from '../backend.ts';
 import {CONFIG_WAIT_MS_MAX, ConfigWaiting, makeConfigFeed} from '../config-routes.ts';
 import {json, type Route, route, wholeNumber} from '../route.ts';
@@ -29,7 +31,8 @@ export function servingRoutes({registry}: Backend): Route[] {
         const known = query.revision ?? unquote(headers['if-none-match']);
         const document = await waiting.next({revision: known, waitMs: query.wait_ms, gone: raw});
         const validators = {etag: `"${encodeURIComponent(document.revision)}"`, 'cache-control': 'no-store'};
-        return document.revision === known ? {status: 304, headers: validators, body: null} : json(document, {headers: validators});
+        const isKnown = query.revision === undefined ? namesEtag(headers['if-none-match'], validators.etag) : document.revision === known;
+        return isKnown ? {status: 304, headers: validators, body: null} : json(document, {headers: validators});
       },
     }),
     route({
@@ -41,11 +44,11 @@ export function servingRoutes({registry}: Backend): Route[] {
       query: z.looseObject({
         experiment: z.string().min(1, 'name the experiment'),
         unit: z.string().min(1, 'give the unit_id').max(512),
-        stream: z.string().optional(),
+        stream: z.string().optional().describe('Default: live, or the only one that holds the experiment.'),
       }),
       answers: {200: {describe: 'The assignment.', schema: ASSIGNMENT}},
-      handle: ({query: {experiment, unit, stream = LIVE_STREAM, ...rest}, headers}) => {
-        const version = requireCurrent(registry, stream, experiment);
+      handle: ({query: {experiment, unit, stream, ...rest}, headers}) => {
+        const version = requireCurrent(registry, stream ?? onlyStreamHolding(registry.snapshot(), experiment) ?? LIVE_STREAM, experiment);
         const {variant, reason, cause, phase, configVersion} = assign(version, assignRequestOf(unit, {query: rest, headers}));
         return json({experiment, unit_id: unit, variant, reason, cause, phase, config_version: configVersion}, {headers: {'cache-control': 'no-store'}});
       },

@@ -6,13 +6,14 @@ import {type Readable, Transform} from 'node:stream';
 import {pipeline} from 'node:stream/promises';
 import {WAREHOUSE_LIMITS} from '../../warehouse/limits.ts';
 import {SqlEngineError} from '../../warehouse/sql-executor.ts';
+import {compressedBlockDecoder} from './compressed-blocks.ts';
 import {decoderFor} from './front-encoding.ts';
 import type {FrontCredentials, FrontRequest} from './front-policy.ts';
 
 /** Names of the protocol; every other one in the URL is a setting. */
 const PROTOCOL_NAMES: ReadonlySet<string> = new Set([
   'query', 'user', 'password', 'default_format', 'database', 'query_id', 'session_id', 'session_timeout', 'session_check', 'wait_end_of_query', 'buffer_size',
-  'compress', 'decompress', 'enable_http_compression', 'http_zlib_compression_level', 'send_progress_in_http_headers', 'http_headers_progress_interval_ms',
+  'compress', 'decompress', 'network_compression_method', 'network_zstd_compression_level', 'enable_http_compression', 'http_zlib_compression_level', 'send_progress_in_http_headers', 'http_headers_progress_interval_ms',
   'http_response_buffer_size', 'http_response_headers', 'add_http_cors_header', 'client_protocol_version', 'quota_key', 'role', 'stacktrace', 'close_session',
   'http_make_head_request', 'cancel_http_readonly_queries_on_client_close', 'log_queries',
 ]);
@@ -25,10 +26,7 @@ export async function readFrontRequest(
   {url, spoolDirectory, acceptsData}: {readonly url: URL; readonly spoolDirectory: string; readonly acceptsData: boolean},
 ): Promise<FrontRequest> {
   const {searchParams} = url;
-  if (searchParams.get('decompress') === '1' || searchParams.get('compress') === '1') {
-    throw new SqlEngineError(48, 'the native compression of bodies is not implemented; use Content-Encoding');
-  }
-  const body = request.pipe(decoderFor(request.headers['content-encoding'] ?? ''));
+  const body = decodedBody(request, {isInBlocks: searchParams.get('decompress') === '1', bytesMax: acceptsData ? BODY_BYTES_MAX : SQL_BYTES_MAX});
   const fromUrl = searchParams.get('query') ?? '';
   const dataFile = fromUrl !== '' && acceptsData ? await spool(body, spoolDirectory) : null;
   const text = dataFile === null ? await readText(body) : '';
@@ -41,6 +39,21 @@ export async function readFrontRequest(
     dataFile,
     credentials: credentialsOf(request, searchParams),
   };
+}
+
+/** What the transport packed comes off first. Whatever fails on the way, the client leaving too, fails the body. */
+function decodedBody(request: IncomingMessage, {isInBlocks, bytesMax}: {readonly isInBlocks: boolean; readonly bytesMax: number}): Readable {
+  const transport = decoderFor(request.headers['content-encoding'] ?? '', bytesMax);
+  const body = isInBlocks ? compressedBlockDecoder() : transport;
+  request.once('close', () => {
+    if (!request.complete) body.destroy(new SqlEngineError(210, 'the client went away'));
+  });
+  request.pipe(transport);
+  if (transport !== body) {
+    transport.once('error', error => body.destroy(error));
+    transport.pipe(body);
+  }
+  return body;
 }
 
 const versionOf = (text: string): number => (/^\d{1,9}$/.test(text) ? Number(text) : 0);

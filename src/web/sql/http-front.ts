@@ -6,6 +6,7 @@ import type {AddressInfo} from 'node:net';
 import {assert} from '../../core/assert.ts';
 import {AssayError, messageOf} from '../../core/errors.ts';
 import {type SqlAnswer, SqlEngineError} from '../../warehouse/sql-executor.ts';
+import {toCompressedBlocks} from './compressed-blocks.ts';
 import {encodeBody} from './front-encoding.ts';
 import type {FrontFault, FrontPolicy, FrontRequest} from './front-policy.ts';
 import {credentialsOf, readFrontRequest} from './front-request.ts';
@@ -36,7 +37,10 @@ export async function openSqlFront(options: FrontOptions): Promise<SqlFront> {
   await mkdir(options.spoolDirectory, {recursive: true});
   const {tls, host = '127.0.0.1'} = options;
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
-    void new FrontExchange(options, request, response).run();
+    const url = urlOf(request);
+    // No exchange without an address: what is thrown here would end the process.
+    if (url === null) response.writeHead(400, {'content-type': 'text/plain; charset=UTF-8'}).end('Code: 36. DB::Exception: the request has no address that can be read. (BAD_ARGUMENTS)\n');
+    else void new FrontExchange({options, url}, request, response).run();
   };
   const isTls = tls !== undefined && tls !== null;
   const server: Server = isTls ? createHttpsServer({cert: Buffer.from(tls.cert), key: Buffer.from(tls.key)}, listener) : createHttpServer(listener);
@@ -57,17 +61,22 @@ export async function openSqlFront(options: FrontOptions): Promise<SqlFront> {
   };
 }
 
+function urlOf({url = '/'}: IncomingMessage): URL | null {
+  const [base, text] = ['http://localhost', url.startsWith('/') ? `/.${url}` : url];
+  return URL.canParse(text, base) ? new URL(text, base) : null;
+}
+
 class FrontExchange {
   readonly #options: FrontOptions;
   readonly #request: IncomingMessage;
   readonly #response: ServerResponse;
   readonly #url: URL;
 
-  constructor(options: FrontOptions, request: IncomingMessage, response: ServerResponse) {
+  constructor({options, url}: {readonly options: FrontOptions; readonly url: URL}, request: IncomingMessage, response: ServerResponse) {
     this.#options = options;
     this.#request = request;
     this.#response = response;
-    this.#url = new URL(request.url ?? '/', 'http://localhost');
+    this.#url = url;
   }
 
   async run(): Promise<void> {
@@ -79,8 +88,16 @@ class FrontExchange {
       else if (this.#url.search === '' && this.#request.method === 'GET') this.#send(200, 'Ok.\n');
       else await this.#answer();
     } catch (error) {
-      this.#sendError(error);
+      await this.#sendError(error);
     }
+  }
+
+  get #wantsBlocks(): boolean {
+    return this.#url.searchParams.get('compress') === '1';
+  }
+
+  #inBlocks(body: Uint8Array): Promise<Uint8Array> {
+    return toCompressedBlocks(body, this.#url.searchParams.get('network_compression_method') ?? undefined);
   }
 
   async #answer(): Promise<void> {
@@ -119,7 +136,9 @@ class FrontExchange {
   }
 
   async #sendAnswer(answer: SqlAnswer): Promise<void> {
-    const {body, encoding} = await encodeBody(answer.body, String(this.#request.headers['accept-encoding'] ?? ''));
+    const {body, encoding} = this.#wantsBlocks
+      ? {body: await this.#inBlocks(answer.body), encoding: null}
+      : await encodeBody(answer.body, String(this.#request.headers['accept-encoding'] ?? ''));
     if (encoding !== null) this.#response.setHeader('Content-Encoding', encoding);
     if (answer.format !== '') this.#response.setHeader('X-ClickHouse-Format', answer.format);
     this.#response.setHeader('Content-Type', contentTypeOf(answer.format));
@@ -128,7 +147,7 @@ class FrontExchange {
     this.#send(200, body);
   }
 
-  #sendError(error: unknown): void {
+  async #sendError(error: unknown): Promise<void> {
     if (this.#response.headersSent) {
       this.#request.socket.destroy();
       return;
@@ -136,7 +155,9 @@ class FrontExchange {
     const {engineCode, message} = toException(error);
     this.#response.setHeader('X-ClickHouse-Exception-Code', String(engineCode));
     const text = message.startsWith('Code: ') ? message : `Code: ${engineCode}. DB::Exception: ${message}. (${NAME_BY_CODE[engineCode] ?? 'UNKNOWN_EXCEPTION'})`;
-    this.#send(statusOf(engineCode), `${text} (version ${this.#options.engineVersion} (official build))\n`);
+    const said = Buffer.from(`${text} (version ${this.#options.engineVersion} (official build))\n`);
+    // Who asked for blocks unpacks whatever the status.
+    this.#send(statusOf(engineCode), this.#wantsBlocks ? await this.#inBlocks(said) : said);
   }
 
   #send(status: number, body: string | Uint8Array): void {
@@ -161,17 +182,27 @@ const forClient = (answer: SqlAnswer, {protocolVersion}: FrontRequest): SqlAnswe
 function toException(error: unknown): {engineCode: number; message: string} {
   if (error instanceof SqlEngineError) return {engineCode: error.engineCode, message: error.message};
   if (error instanceof AssayError && error.code === 'ASSAY_QUERY_REFUSED') return {engineCode: 497, message: `${error.code}: ${error.message}`};
+  if (isOfZlib(error)) return {engineCode: 354, message: `the body is not what its Content-Encoding says: ${messageOf(error)}`};
   return {engineCode: 1002, message: messageOf(error)};
 }
+
+/** gunzip and inflate say Z_…, Brotli ERR_…. */
+const isOfZlib = (error: unknown): boolean => error instanceof Error && 'code' in error && /^(Z_|ERR__ERROR_FORMAT)/.test(String(error.code));
 
 const NAME_BY_CODE: Readonly<Record<number, string>> = {
   48: 'NOT_IMPLEMENTED',
   62: 'SYNTAX_ERROR',
+  32: 'ATTEMPT_TO_READ_AFTER_EOF',
+  40: 'CHECKSUM_DOESNT_MATCH',
   89: 'UNKNOWN_COMPRESSION_METHOD',
   115: 'UNKNOWN_SETTING',
   202: 'TOO_MANY_SIMULTANEOUS_QUERIES',
   241: 'MEMORY_LIMIT_EXCEEDED',
+  210: 'NETWORK_ERROR',
   252: 'TOO_MANY_PARTS',
+  271: 'CANNOT_DECOMPRESS',
+  354: 'ZLIB_INFLATE_FAILED',
+  432: 'UNKNOWN_CODEC',
   497: 'ACCESS_DENIED',
   516: 'AUTHENTICATION_FAILED',
 };
@@ -180,7 +211,7 @@ const NAME_BY_CODE: Readonly<Record<number, string>> = {
 function statusOf(engineCode: number): number {
   if ([192, 193, 194, 497, 516].includes(engineCode)) return 403;
   if ([60, 46, 47, 50, 56, 81, 115].includes(engineCode)) return 404;
-  if ([26, 27, 36, 38, 41, 43, 53, 62, 72, 89, 117].includes(engineCode)) return 400;
+  if ([26, 27, 32, 36, 38, 40, 41, 43, 53, 62, 72, 89, 117, 271, 354, 432].includes(engineCode)) return 400;
   if (engineCode === 48) return 501;
   if (engineCode === 159) return 408;
   return 500;

@@ -1,9 +1,9 @@
 import type {SqlExecutor} from '../../warehouse/sql-executor.ts';
 import {bindTextParams} from './front-params.ts';
-import type {FrontCredentials, FrontFault, FrontPolicy} from './front-policy.ts';
+import type {FrontCredentials, FrontFault, FrontPolicy, FrontRequest} from './front-policy.ts';
 
-/** A fault for the next `count` statements whose SQL matches. */
-export type PlannedFault = {readonly fault: FrontFault; readonly count: number; readonly match?: string};
+/** A fault for the next `count` statements whose SQL holds `match`, of `user` alone when one is named. */
+export type PlannedFault = {readonly fault: FrontFault; readonly count: number; readonly match?: string; readonly user?: string};
 
 /**
  * Everything is allowed, inserts too: this is how cluster mode is tried without a
@@ -41,12 +41,14 @@ export class OpenPolicy implements FrontPolicy {
     this.#planned.push(planned);
   }
 
-  clearFaults(): void {
-    this.#planned = [];
+  /** @param user whose faults are taken back; everybody's when left out */
+  clearFaults(user?: string): void {
+    this.#planned = user === undefined ? [] : this.#planned.filter(planned => planned.user !== user);
   }
 
-  nextFault({sql}: {readonly sql: string}): FrontFault | null {
-    const index = this.#planned.findIndex(({match}) => match === undefined || sql.includes(match));
+  nextFault({sql, credentials}: Pick<FrontRequest, 'sql' | 'credentials'>): FrontFault | null {
+    const concerns = ({match, user}: PlannedFault): boolean => (match === undefined || sql.includes(match)) && (user === undefined || user === credentials.user);
+    const index = this.#planned.findIndex(concerns);
     const planned = this.#planned[index];
     if (planned === undefined) return null;
     if (planned.count <= 1) this.#planned.splice(index, 1);

@@ -101,6 +101,27 @@ describe.skipIf('skipped' in own)(`a broker of its own${'skipped' in own ? ` (${
     await admin.disconnect();
   });
 
+  test('a topic that is gone takes no answer about others away', async () => {
+    const log = await open(kafka.brokers);
+    for (const topic of ['stays', 'goes']) {
+      await log.createTopic({topic, partitions: 2, clock: 'producer', retentionMs: null});
+      await log.append(topic, numbered(3, 0));
+      expect(await log.offsets(topic)).toHaveLength(2);
+    }
+    const admin = new kafkajs.Kafka({brokers: [...kafka.brokers], logLevel: kafkajs.logLevel.NOTHING}).admin();
+    await admin.connect();
+    await admin.deleteTopics({topics: ['goes']});
+    await admin.disconnect();
+    while ((await log.listTopics()).includes('goes')) await systemClock.sleep(50);
+    expect(await log.describeTopic('stays')).toMatchObject({topic: 'stays', partitions: 2, logEpoch: 1});
+    expect((await log.offsets('stays')).reduce((sum, {end}) => sum + end, 0n)).toBe(3n);
+    expect(await log.committed('stays', 'nobody')).toEqual([null, null]);
+    expect(await log.describeTopic('goes')).toBeUndefined();
+    await expect(log.offsets('goes')).rejects.toMatchObject({code: 'ASSAY_LOG_TOPIC_MISSING'});
+    // What was asked in vain stays without effect as well.
+    expect(await log.offsets('stays')).toHaveLength(2);
+  });
+
   describe('a topic made again', () => {
     const spec = (topic: string) => ({topic, partitions: 1, clock: 'log', retentionMs: null}) as const;
     const client = () => new kafkajs.Kafka({brokers: [...kafka.brokers], logLevel: kafkajs.logLevel.NOTHING});

@@ -13,7 +13,7 @@ import {openRecordHasher} from '../../../src/worker/record-hasher.ts';
 const CODEC = {decode: decodeRecord, check: checkEvent, glance: glanceAt, project: projectOutcome, locate: locateCells, encodeTick};
 const NOW = 1_800_000_000_000;
 const AT = {logEpoch: 3, partition: 513};
-const NOT_SLICED = {variantHint: {}, measureNames: [], measureValues: [], status: 'ok', sampleRate: 1} as const;
+const NOT_SLICED = {variantHint: {}, hintPlace: -1, measureNames: [], measureValues: [], status: 'ok', sampleRate: 1} as const;
 const hasher = await openRecordHasher();
 
 const word = fc.string({unit: 'grapheme', maxLength: 90});
@@ -66,7 +66,7 @@ function blocksOf(rows: PendingRows, isByCells: boolean): Buffer[] {
     for (const fact of rows.outcomes) outcomes.pushFact(fact);
     for (const row of rows.arrivals) arrivals.pushRow(row);
   }
-  return [exposures, outcomes, arrivals].map(columns => Buffer.from(columns.block('live')));
+  return [exposures, outcomes, arrivals].map(columns => Buffer.concat(columns.block('live')));
 }
 
 describe('blocks from cells', () => {
@@ -107,6 +107,6 @@ describe('blocks from cells', () => {
     expect(columns.rows).toBe(400);
     columns.clear();
     second.outcomes.visit?.(columns);
-    expect(Buffer.from(columns.block('live'))).toEqual(blocksOf(second, true)[1]);
+    expect(Buffer.concat(columns.block('live'))).toEqual(blocksOf(second, true)[1]);
   });
 });

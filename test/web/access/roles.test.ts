@@ -53,6 +53,7 @@ const ALLOWED: Readonly<Record<string, readonly Who[]>> = {
   'GET /v1/dead-letters': READS,
   'GET /v1/audit': MANAGES,
   'GET /metrics': READS,
+  'POST /v1/spend': READS,
   'POST /v1/session': ALL,
   'DELETE /v1/session': ALL,
   'GET /healthz': ALL,
@@ -97,6 +98,24 @@ describe('routes and roles', () => {
       }
       expect([who, status]).toEqual([who, who === 'nobody' ? 401 : 403]);
       expect(body).toMatchObject({title: who === 'nobody' ? 'A key is needed' : 'Not allowed', status});
+    }
+  });
+
+  test('what answers is what the API’s description says: status, kind and problems', async () => {
+    type Described = {responses: Record<string, {content?: Record<string, unknown>}>; 'x-roles'?: string[]};
+    const {paths} = (await call(server.url, '/openapi.json')).body as {paths: Record<string, Record<string, Described>>};
+    const described = Object.entries(paths).flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({path, method: method.toUpperCase(), ...operation})));
+    const api = server.routes.filter(({tag}) => tag !== 'pages').map(({method, path}) => `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`);
+    expect(described.map(({method, path}) => `${method} ${path}`).sort()).toEqual(api.sort());
+    for (const {path, method, responses, 'x-roles': roles = []} of described) {
+      for (const [status, {content}] of Object.entries(responses)) {
+        if (!['204', '304'].includes(status)) expect([path, status, Object.keys(content ?? {}).length > 0]).toEqual([path, status, true]);
+      }
+      const of = `${method} ${path.replaceAll(/\{(\w+)\}/g, ':$1')}`;
+      if (roles.length > 0) expect([of, ALLOWED[of]?.filter(who => who !== 'nobody')]).toEqual([of, roles]);
+      const answer = await call(server.url, path === '/v1/live' ? `${path}?size_s=0` : path.replaceAll(/\{\w+\}/g, 'x'), {method, key: access.keys.admin});
+      const {content = {}} = responses[answer.status] ?? responses['default'] ?? {};
+      if (answer.status !== 204) expect([of, Object.keys(content)]).toEqual([of, expect.arrayContaining([answer.type?.split(';')[0]])]);
     }
   });
 

@@ -1,9 +1,11 @@
 import {createClient} from '@clickhouse/client';
-import {existsSync} from 'node:fs';
+import {createReadStream, existsSync} from 'node:fs';
 import {join} from 'node:path';
+import {Readable} from 'node:stream';
 import {gunzipSync, gzipSync, inflateSync} from 'node:zlib';
 import {afterAll, beforeAll, describe, expect, test} from 'vitest';
 import {ChdbExecutor} from '../../../src/warehouse/chdb/chdb-executor.ts';
+import {compressedBlockDecoder, toCompressedBlocks} from '../../../src/web/sql/compressed-blocks.ts';
 import {openSqlFront, type SqlFront} from '../../../src/web/sql/http-front.ts';
 import {nativeFor} from '../../../src/web/sql/native-blocks.ts';
 import {OpenPolicy} from '../../../src/web/sql/open-policy.ts';
@@ -114,6 +116,61 @@ describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' :
     expect((await codec.decompress(bytes)).toString().split('\n')).toHaveLength(5001);
   });
 
+  test('compress=1 and decompress=1: the engine’s own blocks, in answers, errors and bodies', async () => {
+    const unpacked = async (bytes: Uint8Array): Promise<string> => (await collect(Readable.from([Buffer.from(bytes)]).pipe(compressedBlockDecoder()))).toString();
+    const answer = await post(readOnly, 'SELECT number FROM numbers(100000)', '?password=key&compress=1');
+    expect([answer.status, answer.headers.get('content-encoding')]).toEqual([200, null]);
+    expect((await unpacked(new Uint8Array(await answer.arrayBuffer()))).split('\n')).toHaveLength(100_001);
+    // What the Go driver sends along.
+    for (const method of ['LZ4', 'ZSTD', 'NONE', 'zstd']) {
+      const asked = await post(readOnly, 'SELECT 7', `?password=key&compress=1&network_compression_method=${method}&network_zstd_compression_level=1`);
+      expect([asked.status, await unpacked(new Uint8Array(await asked.arrayBuffer()))]).toEqual([200, '7\n']);
+    }
+    const refused = await post(readOnly, 'SELECT * FROM exposures', '?password=key&compress=1');
+    expect([refused.status, await unpacked(new Uint8Array(await refused.arrayBuffer()))]).toEqual([403, expect.stringContaining('ASSAY_QUERY_REFUSED')]);
+    const body = await toCompressedBlocks(Buffer.from('SELECT 40 + 2'));
+    expect(await (await fetch(`${readOnly.url}/?password=key&decompress=1`, {method: 'POST', body})).text()).toBe('42\n');
+    const broken = await fetch(`${readOnly.url}/?password=key&decompress=1`, {method: 'POST', body: body.map((byte, index) => (index === 30 ? byte ^ 1 : byte))});
+    expect([broken.status, broken.headers.get('x-clickhouse-exception-code')]).toEqual([400, '40']);
+    const rows = await toCompressedBlocks(Buffer.from('71\tpacked\n72\trows\n'));
+    const query = encodeURIComponent('INSERT INTO exposures (a, s) FORMAT TabSeparated');
+    expect((await fetch(`${open.url}/?query=${query}&decompress=1`, {method: 'POST', body: rows})).status).toBe(200);
+    expect(await (await post(open, 'SELECT s FROM exposures WHERE a IN (71, 72) ORDER BY a')).text()).toBe('packed\nrows\n');
+  });
+
+  test('blocks of every codec that the engine writes to its own files are read', async () => {
+    for (const codec of ['NONE', 'LZ4', 'ZSTD']) {
+      const table = `packed_${codec}`;
+      await post(open, `CREATE TABLE ${table} (k UInt64 CODEC(${codec})) ENGINE = MergeTree ORDER BY tuple() SETTINGS min_bytes_for_wide_part = 0`);
+      await post(open, `INSERT INTO ${table} SELECT intDiv(number, 7) FROM numbers(50000)`);
+      const path = (await (await post(open, `SELECT path FROM system.parts WHERE table = '${table}' AND active`)).text()).trim();
+      const values: bigint[] = [];
+      const bytes = await collect(createReadStream(join(path, 'k.bin')).pipe(compressedBlockDecoder()));
+      for (let at = 0; at < bytes.length; at += 8) values.push(bytes.readBigUInt64LE(at));
+      expect(values).toEqual(Array.from({length: 50_000}, (_, index) => BigInt(Math.floor(index / 7))));
+    }
+  });
+
+  test('a body that is not what it says is the client’s mistake', async () => {
+    for (const encoding of ['gzip', 'deflate', 'br', 'zstd']) {
+      const answer = await fetch(`${readOnly.url}/?password=key`, {method: 'POST', body: 'SELECT 1', headers: {'content-encoding': encoding}});
+      expect([encoding, answer.status]).toEqual([encoding, 400]);
+    }
+  });
+
+  test('an address that cannot be read is answered, and the next request as well', async () => {
+    const {connect} = await import('node:net');
+    for (const line of ['GET http:// HTTP/1.1', 'GET http://[ HTTP/1.1', 'GET //[/?query=SELECT%201 HTTP/1.1', 'GET //x:y@z HTTP/1.1']) {
+      const said = await new Promise<string>((resolve, reject) => {
+        const socket = connect(readOnly.port, '127.0.0.1', () => socket.write(`${line}\r\nHost: localhost\r\nConnection: close\r\n\r\n`));
+        let text = '';
+        socket.on('data', chunk => (text += chunk.toString())).on('end', () => resolve(text)).on('error', reject);
+      });
+      expect(said).toMatch(/^HTTP\/1\.1 40[034] /);
+    }
+    expect((await fetch(`${readOnly.url}/ping`)).status).toBe(200);
+  });
+
   test('an analyst\'s client reads the views', async () => {
     const client = createClient({url: readOnly.url, password: 'key', clickhouse_settings: {max_execution_time: 10, output_format_json_quote_64bit_integers: 1}});
     const result = await client.query({query: 'SELECT max(number) AS top FROM v_numbers', format: 'JSONEachRow'});
@@ -196,3 +253,9 @@ describe.skipIf(skipReason !== null)(`the HTTP front${skipReason === null ? '' :
 });
 
 const post = (front: SqlFront, sql: string, search = ''): Promise<Response> => fetch(`${front.url}/${search}`, {method: 'POST', body: sql});
+
+async function collect(parts: Readable): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of parts) chunks.push(chunk as Buffer);
+  return Buffer.concat(chunks);
+}
