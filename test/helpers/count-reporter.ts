@@ -1,5 +1,8 @@
 import type {Reporter, TestModule} from 'vitest/node';
 
+/** Of each end of a message. */
+const SHOWN_CHARS = 400;
+
 /**
  * Says why each test was skipped, names every failure in one line (a log cut short keeps its end,
  * not its middle), and ends with `N passed, N failed, N skipped` alone on a line.
@@ -32,9 +35,10 @@ export default class CountReporter implements Reporter {
   }
 }
 
-/** What went wrong, in at most 500 characters. */
+/** What went wrong: its beginning and its end, since a process's last words stand at the end of what it said. */
 function firstLine(error: unknown): string {
   const message =
     typeof error === 'object' && error !== null && 'message' in error ? String(error.message) : String(error);
-  return message.replaceAll(/\s+/g, ' ').slice(0, 500);
+  const line = message.replaceAll(/\s+/g, ' ');
+  return line.length <= 2 * SHOWN_CHARS ? line : `${line.slice(0, SHOWN_CHARS)} … ${line.slice(-SHOWN_CHARS)}`;
 }

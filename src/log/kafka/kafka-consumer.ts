@@ -1,4 +1,4 @@
-import type {Batch, Consumer, ConsumerGroupJoinEvent, EachBatchPayload, InstrumentationEvent} from 'kafkajs';
+import kafkajs, {type Batch, type Consumer, type ConsumerGroupJoinEvent, type EachBatchPayload, type InstrumentationEvent} from 'kafkajs';
 import type {Clock} from '../../core/clock.ts';
 import {AssayError, messageOf} from '../../core/errors.ts';
 import type {ConsumerEvent, ConsumerOptions, LogConsumer, PartitionOffsets} from '../event-log.ts';
@@ -302,13 +302,22 @@ export class KafkaConsumer implements LogConsumer {
   }
 
   #pauseFetching(partitions: readonly number[]): void {
-    if (partitions.length > 0)
-      this.#parts.consumer.pause([{topic: this.#parts.options.topic, partitions: [...partitions]}]);
+    this.#steer('pause', partitions);
   }
 
   #resumeFetching(partitions: readonly number[]): void {
-    if (partitions.length > 0)
-      this.#parts.consumer.resume([{topic: this.#parts.options.topic, partitions: [...partitions]}]);
+    this.#steer('resume', partitions);
+  }
+
+  /** From a crash until it joins again kafkajs has no group: it fetches nothing, and throws when it is told to fetch more or less. */
+  #steer(act: 'pause' | 'resume', partitions: readonly number[]): void {
+    if (partitions.length === 0) return;
+    const {consumer, options} = this.#parts;
+    try {
+      consumer[act]([{topic: options.topic, partitions: [...partitions]}]);
+    } catch (error) {
+      if (!(error instanceof kafkajs.KafkaJSNonRetriableError)) throw error;
+    }
   }
 
   #fail(error: unknown): void {

@@ -255,12 +255,19 @@ describe.skipIf('skipped' in own)(`a broker of its own${'skipped' in own ? ` (${
     const consumer = await log.openConsumer(consumerOf('away'));
     await must(consumer, PATIENCE_MS);
     await pull(consumer, 1, PATIENCE_MS);
+    // One that holds its partitions, as a worker does whose warehouse or commit has to wait.
+    const held = await log.openConsumer({...consumerOf('away'), group: 'held'});
+    await must(held, PATIENCE_MS);
+    await pull(held, 1, PATIENCE_MS);
+    held.pause([0]);
     await kafka.kill(1);
     await expect(log.append('away', [{key: 'k', value: bytes('lost')}])).rejects.toMatchObject({
       code: 'ASSAY_LOG_UNAVAILABLE',
     });
     await expect(nextOf(consumer, 'batch', 60_000)).rejects.toMatchObject({code: 'ASSAY_LOG_FENCED'});
-    await consumer.close();
+    await expect(nextOf(held, 'batch', 60_000)).rejects.toMatchObject({code: 'ASSAY_LOG_FENCED'});
+    held.resume([0]);
+    await Promise.all([consumer.close(), held.close()]);
     await kafka.restart(1);
     await log.append('away', [{key: 'k', value: bytes('after')}]);
     const stored = (await readAll(log, 'away', 0)).map(r => text(r.value));
