@@ -579,3 +579,26 @@ ALTER TABLE analysis_recounts ON CLUSTER 'assay'
   ADD COLUMN IF NOT EXISTS largest Array(Float64) COMMENT 'by metric: the largest |value|',
   ADD COLUMN IF NOT EXISTS present UInt64 COMMENT 'bits that every outcome of the unit has',
   ADD COLUMN IF NOT EXISTS left_out UInt64 COMMENT 'of the row without a unit: outcomes that count for none';
+
+CREATE TABLE IF NOT EXISTS analysis_units_once ON CLUSTER 'assay' (
+  workspace LowCardinality(String) COMMENT 'one analysis',
+  key UInt128 COMMENT 'hash of the unit' CODEC(NONE),
+  variant LowCardinality(String),
+  is_crossover Bool,
+  first_ms Int64 COMMENT 'first exposure of the phase',
+  left_ms Int64 COMMENT 'first exposure of a later phase',
+  forgotten_ms Int64,
+  weight Int64 COMMENT 'least of its exposures in the phase',
+  step UInt32
+) ENGINE = ReplicatedMergeTree('/clickhouse/tables/{shard}/assay/analysis_units_once', '{replica}')
+PARTITION BY workspace
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1, min_bytes_for_wide_part = 1000000000000, min_rows_for_wide_part = 1000000000000;
+
+ALTER TABLE analysis_recounts ON CLUSTER 'assay' COMMENT COLUMN IF EXISTS n 'by metric, or one element for all of them';
+
+ALTER TABLE analysis_recounts ON CLUSTER 'assay' COMMENT COLUMN IF EXISTS denominator_q 'by metric, or one element for all of them';
+
+ALTER TABLE analysis_recounts ON CLUSTER 'assay' COMMENT COLUMN IF EXISTS from_ms 'by metric, or one element for all of them';
+
+ALTER TABLE analysis_recounts ON CLUSTER 'assay' COMMENT COLUMN IF EXISTS to_ms 'by metric, or one element for all of them';

@@ -449,3 +449,18 @@ CREATE TABLE IF NOT EXISTS assay.analysis_pair_rows (
 PARTITION BY pair_set
 ORDER BY tuple()
 SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1;
+
+CREATE TABLE IF NOT EXISTS assay.analysis_units_once (
+  workspace LowCardinality(String) COMMENT 'one analysis',
+  key UInt128 COMMENT 'hash of the unit' CODEC(NONE),
+  variant LowCardinality(String),
+  is_crossover Bool,
+  first_ms Int64 COMMENT 'first exposure of the phase',
+  left_ms Int64 COMMENT 'first exposure of a later phase',
+  forgotten_ms Int64,
+  weight Int64 COMMENT 'least of its exposures in the phase',
+  step UInt32
+) ENGINE = ReplicatedMergeTree
+PARTITION BY workspace
+ORDER BY tuple()
+SETTINGS max_bytes_to_merge_at_max_space_in_pool = 1, min_bytes_for_wide_part = 1000000000000, min_rows_for_wide_part = 1000000000000;

@@ -22,7 +22,7 @@ SELECT metric, relabelling, half, count() AS units, countIf(units_n > 0) AS unit
   toString(sum(toInt256(s) * d)) AS unit_cross_q
 FROM (
   SELECT metric, relabelling, bitTest(cityHash64(key, intDiv(relabelling, 64)), relabelling % 64) AS half,
-    n[metric] AS units_n, sum_q[metric] AS s, denominator_q[metric] AS d
+    n[least(metric, length(n))] AS units_n, sum_q[metric] AS s, denominator_q[least(metric, length(denominator_q))] AS d
   FROM arm
   ARRAY JOIN range(1, {metrics:UInt32} + 1) AS metric
   ARRAY JOIN range({relabellings:UInt32}) AS relabelling

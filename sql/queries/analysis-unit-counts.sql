@@ -1,10 +1,17 @@
 -- Exposed units per arm, crossovers under '', and those whose outcome is due:
 -- 99 of 100 units that have one had it within the grace.
 WITH seen AS (
+  -- if one step
+  SELECT key, seen_ms
+  -- end one step
+  -- if several steps
   SELECT key, min(seen_ms) AS seen_ms
+  -- end several steps
   FROM analysis_totals FINAL
   WHERE workspace = {workspace:String} AND outcomes > 0
+  -- if several steps
   GROUP BY key
+  -- end several steps
 )
 SELECT arm, count() AS units, countIf(NOT has_outcome) AS without_outcome,
   countIf(is_due) AS due, countIf(is_due AND NOT has_outcome) AS due_without_outcome, any(grace_ms) AS grace

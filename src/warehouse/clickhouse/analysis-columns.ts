@@ -42,6 +42,8 @@ export type OutcomesSeen = {
   readonly largest: readonly number[];
   /** A unit's sums fit 64 bits. */
   readonly areSmall?: boolean;
+  /** What is the same for every metric is written down once. */
+  readonly areShort?: boolean;
 };
 
 export const hasBit = (bits: bigint, at: number): boolean => (bits >> BigInt(at)) % 2n === 1n;
@@ -71,9 +73,11 @@ function largestOf(metrics: readonly Metric[], metric: Metric, i: number): strin
  * counts serve several.
  * @param isWeighted events have several weights: sums are of weight · q, six digits more than q
  */
-export function totalColumns(metrics: readonly Metric[], {present, largest, areSmall = false}: OutcomesSeen, isWeighted: boolean): string {
-  const each = (column: (metric: Metric, has: string | null, i: number) => string): string =>
-    metrics.map((metric, i) => column(metric, hasBit(present, i) ? null : `bitTest(present, ${i})`, i)).join(', ');
+export function totalColumns(metrics: readonly Metric[], {present, largest, areSmall = false, areShort = false}: OutcomesSeen, isWeighted: boolean): string {
+  type Column = (metric: Metric, has: string | null, i: number) => string;
+  const each = (column: Column): string => metrics.map((metric, i) => column(metric, hasBit(present, i) ? null : `bitTest(present, ${i})`, i)).join(', ');
+  const isShared = areShort && !isWeighted && metrics.every((_, i) => hasBit(present, i));
+  const alike = (column: Column, areAlike = true): string => (isShared && areAlike ? metrics.slice(0, 1).map((metric, i) => column(metric, null, i)).join('') : each(column));
   const q = (value: string, {scale}: Metric, i: number): string => {
     if (areSmall) return `toInt64(${wholeOf(value, literal(10 ** scale))})`;
     const plain = quantised(value, literal(10 ** scale), (largest[i] ?? Number.POSITIVE_INFINITY) * 10 ** scale);
@@ -86,11 +90,11 @@ export function totalColumns(metrics: readonly Metric[], {present, largest, areS
   // Ones are counted instead of summed.
   const shares = (metric: Metric, has: string | null, i: number): string => `toInt128(${count([has, `${measuredOf(i)} = 1`].filter(one => one !== null).join(' AND '))}) * ${10 ** metric.scale}`;
   return [
-    `CAST([${each((_, has) => count(has))}], 'Array(UInt64)') AS n`,
+    `CAST([${alike((_, has) => count(has))}], 'Array(UInt64)') AS n`,
     `CAST([${each((metric, has, i) => (metricKind(metric) === 1 && !isWeighted ? shares(metric, has, i) : sum(q(measuredOf(i), metric, i), has)))}], 'Array(Int128)') AS sum_q`,
-    `CAST([${each((metric, has, i) => (isRatio(metric) ? sum(q(denominatorOf(metrics, i), metric, i), has) : isWeighted ? weight(has) : `toInt128(${count(has)})`))}], 'Array(Int128)') AS denominator_q`,
-    `CAST([${each((_, has) => least('event_ms', has))}], 'Array(Int64)') AS from_ms`,
-    `CAST([${each((_, has) => (has === null ? 'max(event_ms)' : `max(if(${has}, event_ms, -1))`))}], 'Array(Int64)') AS to_ms`,
+    `CAST([${alike((metric, has, i) => (isRatio(metric) ? sum(q(denominatorOf(metrics, i), metric, i), has) : isWeighted ? weight(has) : `toInt128(${count(has)})`), !metrics.some(isRatio))}], 'Array(Int128)') AS denominator_q`,
+    `CAST([${alike((_, has) => least('event_ms', has))}], 'Array(Int64)') AS from_ms`,
+    `CAST([${alike((_, has) => (has === null ? 'max(event_ms)' : `max(if(${has}, event_ms, -1))`))}], 'Array(Int64)') AS to_ms`,
     `CAST([${isWeighted ? each((_, has) => weight(has)) : ''}], 'Array(Int128)') AS weights`,
     `CAST([${isWeighted ? each((_, has) => least('weight', has)) : ''}], 'Array(Int64)') AS weight_least`,
   ].join(',\n  ');
@@ -101,7 +105,8 @@ export function totalColumns(metrics: readonly Metric[], {present, largest, areS
  * @param bound of all outcomes together, and of a unit's at most
  */
 export function armColumns(metrics: readonly Metric[], largest: readonly number[], bound: {readonly outcomes: number; readonly ofUnit: number}): string {
-  const of = (column: string, i: number): string => `${column}[${i + 1}]`;
+  const of = (column: string, i: number): string => elementOf(column, String(i + 1));
+  const q = (i: number): string => `sum_q[${i + 1}]`;
   const each = (sum: (i: number) => string): string => `[${metrics.map((_, i) => sum(i)).join(', ')}]`;
   // Σ|s·d| over units ≤ all of Σ|q| · the most of one unit.
   const sizes = metrics.map(({scale}, i) => (largest[i] ?? 0) * 10 ** scale + 1);
@@ -110,11 +115,11 @@ export function armColumns(metrics: readonly Metric[], largest: readonly number[
   return [
     `${each(i => `countIf(${of('n', i)} > 0)`)} AS all_units_with_outcome`,
     `${each(i => `sum(${of('n', i)})`)} AS all_outcomes`,
-    `${each(i => `toString(sum(${of('sum_q', i)}))`)} AS all_sum_q`,
+    `${each(i => `toString(sum(${q(i)}))`)} AS all_sum_q`,
     `${each(i => `toString(sum(${of('denominator_q', i)}))`)} AS all_denominator_q`,
-    `${each(i => product(of('sum_q', i), of('sum_q', i)))} AS all_unit_sum_squares_q`,
+    `${each(i => product(q(i), q(i)))} AS all_unit_sum_squares_q`,
     `${each(i => product(of('denominator_q', i), of('denominator_q', i)))} AS all_unit_denominator_squares_q`,
-    `${each(i => product(of('sum_q', i), of('denominator_q', i)))} AS all_unit_cross_q`,
+    `${each(i => product(q(i), of('denominator_q', i)))} AS all_unit_cross_q`,
     // A unit without outcomes that count has a time later than any, and one earlier.
     `${each(i => `min(${of('from_ms', i)})`)} AS all_event_from`,
     `${each(i => `max(${of('to_ms', i)})`)} AS all_event_to`,
@@ -155,6 +160,9 @@ function nearest(q: string, scale: number): string {
   const text = scale === 0 ? `toString(${q})` : `concat(toString(intDiv(${q}, ${unit})), '.', leftPad(toString(abs(${q} % ${unit})), ${scale}, '0'))`;
   return `if(abs(${q}) < ${2 ** 53}, toFloat64(${q}) / ${literal(unit)}, toFloat64(${text}))`;
 }
+
+/** Of the metric at `place`, from 1; a list of one element is that of every metric. */
+const elementOf = (column: string, place: string): string => `${column}[least(${place}, length(${column}))]`;
 
 /** Later than any event. */
 export const NEVER_MS = 9_000_000_000_000_000;

@@ -1,6 +1,7 @@
 import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {largestColumn, metricColumns, totalColumns} from './analysis-columns.ts';
 import {type UnitsJoined, withUnitsJoined} from './analysis-joined.ts';
+import {fromTables} from './analysis-scope.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
 import {SPILLING} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
@@ -59,7 +60,7 @@ export async function recount(connection: SqlConnection, of: RecountOf, drop: ()
   if (of.metrics.length * (1 + of.metrics.filter(hasDistribution).length) > COLUMNS_MAX) return null;
   let guess = await guessedPresent(connection, of);
   for (;;) {
-    await connection.command(recountSql(of, guess), {...of.params, weight: of.weight}, of.settings);
+    await connection.command(fromTables(recountSql(of, guess), of.params), {...of.params, weight: of.weight}, of.settings);
     const found = await readBack(connection, of);
     if (found.isNarrow && (guess & found.present) === guess) return found;
     await drop();
@@ -87,7 +88,7 @@ async function guessedPresent(connection: SqlConnection, {metrics, ends, params}
   return BigInt(row?.present ?? 0);
 }
 
-function recountSql({metrics, ends, units}: RecountOf, guess: bigint): string {
+function recountSql({metrics, ends, units, params}: RecountOf, guess: bigint): string {
   const {present, values} = metricColumns(metrics, ends);
   const own = (sql: string): string => sql.replaceAll(/\bvalue\[(\d+)\]/g, (_, place: string) => `value_${Number(place) - 1}`);
   // A set of keys each for units and for values: read and joined once, added up side by side.
@@ -96,7 +97,7 @@ function recountSql({metrics, ends, units}: RecountOf, guess: bigint): string {
   const value = ranked.length === 0 ? '0.' : `multiIf(${ranked.map(i => `metric = ${i + 1}, value_${i}`).join(', ')}, 0.)`;
   const all = (1n << BigInt(metrics.length)) - 1n;
   const query = loadQuery('analysis-recounts')
-    .replace('/* totals */', () => own(totalColumns(metrics, {present: guess, largest: metrics.map(() => 0), areSmall: true}, false)))
+    .replace('/* totals */', () => own(totalColumns(metrics, {present: guess, largest: metrics.map(() => 0), areSmall: true, areShort: params['is_live'] === false}, false)))
     .replace('/* metric */', `toUInt16(${metric})`)
     .replace('/* value */', value)
     .replace('/* sets */', ranked.length === 0 ? 'unit' : `GROUPING SETS ((unit), ${ranked.map(i => `(arm, value_${i})`).join(', ')})`)

@@ -17,3 +17,9 @@ export function scopeParams({stream, view, phase, cut}: AnalysisScope, metric: M
     starts: spans.map(span => span.validFrom),
   };
 }
+
+/** A statement written for a workspace of many steps. After one step a unit has one row: there is nothing to collapse, nor an order to keep. */
+export function fromTables(sql: string, {step, is_live: isLive}: SqlParams): string {
+  const single = step === 1 ? sql.replaceAll(/\b(analysis_units|analysis_totals) FINAL\b/g, '$1') : sql;
+  return isLive === false ? single.replaceAll(/\banalysis_totals\b/g, 'analysis_recounts').replaceAll(/\banalysis_units\b/g, 'analysis_units_once') : single;
+}

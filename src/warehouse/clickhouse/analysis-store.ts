@@ -6,12 +6,12 @@ import {explainMetric} from './analysis-explain.ts';
 import {armChangeColumns, armColumns, perArm, quantised, unitMean} from './analysis-columns.ts';
 import {type ArmChange, Carried, Kept, type ValueChange, withArmChanges, withChanges} from './analysis-carried.ts';
 import {UNITS_ALONE} from './analysis-joined.ts';
-import {scopeParams} from './analysis-scope.ts';
-import {AnalysisWorkspaces, fromTables, isSplit, isWeighted, paramsOf, stepOf, type Workspace} from './analysis-workspaces.ts';
+import {fromTables, scopeParams} from './analysis-scope.ts';
+import {AnalysisWorkspaces, isSplit, isWeighted, paramsOf, stepOf, type Workspace} from './analysis-workspaces.ts';
 import {type ArmColumns, type ArmRow, armRowsOf, type ArmUnits, toArmTotals, type ValueSums} from './arm-rows.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
 import {PairStore, SPILLING} from './pair-store.ts';
-import {loadQuery} from './query-file.ts';
+import {loadQuery, loadQueryWithout} from './query-file.ts';
 import {FINAL_WITHIN_PARTITIONS} from './slice-recompute.ts';
 import {literal} from './sql-text.ts';
 import {areAlone, sizeOfTally, type TallyChange, type TallyRow, tallyOf, type UnitCounts, type UnitLook, type UnitTally, unitCountsOf, unitLooksOf, withUnitsChanged} from './unit-tally.ts';
@@ -230,7 +230,9 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     return this.#counted.of(workspace, async () => {
       const tally = await this.#tally(workspace);
       if (tally !== null) return unitCountsOf(tally, workspace.scope.cut);
-      return this.#select<UnitCounts>(loadQuery(isSplit(workspace.scope) ? 'analysis-unit-counts' : 'analysis-item-counts'), paramsOf(workspace));
+      // After one step a unit has one row with outcomes.
+      const query = isSplit(workspace.scope) ? loadQueryWithout('analysis-unit-counts', [workspace.step === 1 ? 'several steps' : 'one step']) : loadQuery('analysis-item-counts');
+      return this.#select<UnitCounts>(query, paramsOf(workspace));
     });
   }
 

@@ -5,7 +5,7 @@ import type {AnalysisScope} from '../warehouse.ts';
 import {denominatorOf, hasBit, listOf, METRICS_MAX, type MetricColumns, metricColumns, NEVER_MS, quantised, seenColumns, totalColumns, measuredOf} from './analysis-columns.ts';
 import {HOUR, OUTCOMES_ARRIVED, type OutcomesOf, rangeOf, UNITS_EXPOSED, UNSAMPLED, UNITS_ALONE, unitsAlike, unitsOfKeys, type UnitsSeen, unitsWhere, type WeightRange, withForgotten, withUnitsJoined} from './analysis-joined.ts';
 import {onlyWeight, RECOUNT_SPILLING, recount} from './analysis-recount.ts';
-import {scopeParams} from './analysis-scope.ts';
+import {fromTables, scopeParams} from './analysis-scope.ts';
 import type {SqlConnection, SqlParams, SqlSettings} from './connection.ts';
 import {gridParams, type PairsOf, SPILLING, stepsWritten} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
@@ -46,7 +46,11 @@ const ARMS_MAX = 255;
 /** Left by a process that died; nobody works on one for so long. */
 const ABANDONED_AFTER_S = 86_400;
 
-const TABLES = ['analysis_units', 'analysis_answers', 'analysis_items', 'analysis_recounts', 'analysis_totals', 'analysis_values_seen', 'analysis_weights_seen'] as const;
+const TABLES = ['analysis_units', 'analysis_units_once', 'analysis_answers', 'analysis_items', 'analysis_recounts', 'analysis_totals', 'analysis_values_seen', 'analysis_weights_seen'] as const;
+
+/** Filled only by what is brought up to date, and only by what is not. */
+const KEPT: ReadonlySet<string> = new Set(['analysis_units', 'analysis_totals']);
+const ONCE: ReadonlySet<string> = new Set(['analysis_units_once']);
 
 /** Partitions are those of sets of pairs. */
 const PAIR_ROWS = 'analysis_pair_rows';
@@ -194,8 +198,8 @@ export class AnalysisWorkspaces {
   }
 
   async drop(workspace: Workspace): Promise<void> {
-    const {id, paired} = workspace;
-    for (const table of TABLES) await this.#dropPartition(table, id);
+    const {id, paired, isLive} = workspace;
+    for (const table of TABLES) if (!(isLive ? ONCE : KEPT).has(table)) await this.#dropPartition(table, id);
     await this.#dropStep(workspace);
     for (const pairs of paired.values()) await this.#dropPairs(pairs);
   }
@@ -288,11 +292,10 @@ export class AnalysisWorkspaces {
   }
 
   /** Null without any. */
-  async #unitsSeen({id, step}: Pick<Workspace, 'id' | 'step'>): Promise<UnitsSeen | null> {
-    const units = step === 1 ? 'analysis_units' : 'analysis_units FINAL';
+  async #unitsSeen(workspace: Workspace): Promise<UnitsSeen | null> {
     type Row = {n: string; low: string; high: string; left: string; arms: string[]};
-    const sql = `SELECT count() AS n, min(weight) AS low, max(weight) AS high, min(left_ms) AS left, groupUniqArray(variant) AS arms FROM ${units} WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != ''`;
-    const [row] = await this.#connection.select<Row>(sql, {workspace: id}, FINAL_WITHIN_PARTITIONS);
+    const sql = `SELECT count() AS n, min(weight) AS low, max(weight) AS high, min(left_ms) AS left, groupUniqArray(variant) AS arms FROM analysis_units FINAL WHERE workspace = {workspace:String} AND NOT is_crossover AND variant != ''`;
+    const [row] = await this.#connection.select<Row>(fromTables(sql, paramsOf(workspace)), {workspace: workspace.id}, FINAL_WITHIN_PARTITIONS);
     if (row === undefined || Number(row.n) === 0) return null;
     return {weights: {low: Number(row.low), high: Number(row.high)}, hasLeft: Number(row.left) < NEVER_MS, arms: row.arms};
   }
@@ -332,7 +335,7 @@ export class AnalysisWorkspaces {
   }
 
   #insert(sql: string, params: SqlParams, settings: SqlSettings = {}): Promise<void> {
-    return this.#connection.command(sql, params, {...INSERT_SETTINGS, ...settings});
+    return this.#connection.command(fromTables(sql, params), params, {...INSERT_SETTINGS, ...settings});
   }
 }
 
@@ -379,19 +382,9 @@ function withTotals(query: string, workspace: Workspace, {present, counts}: Step
     .replace('/* totals */', () => totalColumns(metrics, {present, largest}, isWeighted(workspace)))
     .replace('/* weights */', isWeighted(workspace) || workspace.step > 1 ? 'min(weight) AS weight_low, max(weight) AS weight_high' : `toInt64(${weights.low}) AS weight_low, toInt64(${weights.high}) AS weight_high`)
     .replace('/* counted */', counts)
-    .replace('/* into */', totalsOf(workspace))
     .replace('/* answers */', answersOf(workspace))
     .replace('/* arm */', isSplit(scope) ? 'any(arm)' : 'arm')
     .replace('/* unit */', isSplit(scope) ? 'key' : 'key, arm');
 }
 
 const answersOf = ({scope}: Workspace): string => (isSplit(scope) ? 'analysis_answers' : 'analysis_items');
-
-/** Where the rows of units are. */
-const totalsOf = ({isLive}: Workspace): string => (isLive ? 'analysis_totals' : 'analysis_recounts');
-
-/** A question written for a workspace of many steps. After one step a unit has one row: there is nothing to collapse. */
-export function fromTables(sql: string, {step, is_live: isLive}: SqlParams): string {
-  const single = step === 1 ? sql.replaceAll(/\b(analysis_units|analysis_totals) FINAL\b/g, '$1') : sql;
-  return isLive === false ? single.replaceAll(/\banalysis_totals\b/g, 'analysis_recounts') : single;
-}

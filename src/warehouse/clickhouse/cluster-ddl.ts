@@ -29,7 +29,7 @@ const SHARDED_BY: Readonly<Record<string, readonly string[]>> = {
 
 /** Scratch of one analysis: written, read and dropped by the process that works on it, through the server it is connected to. */
 const ON_EACH_NODE: ReadonlySet<string> = new Set([
-  'analysis_units', 'analysis_values', 'analysis_outcomes', 'analysis_totals', 'analysis_values_seen', 'analysis_pairs', 'analysis_weights_seen',
+  'analysis_units', 'analysis_units_once', 'analysis_values', 'analysis_outcomes', 'analysis_totals', 'analysis_values_seen', 'analysis_pairs', 'analysis_weights_seen',
   'analysis_answers', 'analysis_items', 'analysis_recounts', 'analysis_item_pairs', 'analysis_pair_rows',
 ]);
 
