@@ -4,11 +4,12 @@ import type {ArmEvidence} from '../core/verdict.ts';
 import {boxPlot} from '../stats/box-plot.ts';
 import {sum} from '../stats/sum.ts';
 import type {WeightedValue} from '../stats/weighted-quantile-difference.ts';
-import type {ArmTotals, ValueGroup} from '../warehouse/warehouse.ts';
+import type {ValueGroups} from '../warehouse/value-groups.ts';
+import type {ArmTotals} from '../warehouse/warehouse.ts';
 import {rootOf} from './applied-test.ts';
 import {divide} from './exact-moments.ts';
 import type {MetricInputs} from './inputs.ts';
-import {groupsOf, isWeighing, quantilesOf, weighedGroupsOf} from './quantiles.ts';
+import {armColumns, isWeighing, quantilesOf, weighedGroupsOf} from './quantiles.ts';
 import {armMoments} from './unpaired-tests.ts';
 
 /** One arm as the metric sees it: exact mean and spread, type-7 quantiles, whiskers at 1.5 IQR. */
@@ -18,8 +19,7 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, {units, design
   const {outcomeGroups} = inputs;
   if (outcomeGroups.status !== 'ok' || arm.outcomes === 0) return {...known, ...NO_QUANTILES};
   if (isWeighing(outcomeGroups.groups)) return {...known, ...weightedBox(outcomeGroups.groups, arm)};
-  const groups = groupsOf(outcomeGroups.groups, arm.variant);
-  const box = boxPlot({groups}, {whiskerK: WHISKER_K});
+  const box = boxPlot({columns: armColumns(outcomeGroups.groups, arm.variant)}, {whiskerK: WHISKER_K});
   if (box.status !== 'ok') return {...known, ...NO_QUANTILES};
   const [p95, p99] = quantilesOf(outcomeGroups.groups, arm.variant, [0.95, 0.99]);
   return {
@@ -37,8 +37,8 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, {units, design
 }
 
 /** Quantiles of what the outcomes stand for; the ends and the whiskers are those of outcomes that were sent. */
-function weightedBox(groups: readonly ValueGroup[], {variant, outcomes}: ArmTotals): Pick<ArmEvidence, keyof typeof NO_QUANTILES | 'sd'> {
-  const values = groupsOf(groups, variant).map(({value}) => value);
+function weightedBox(groups: ValueGroups, {variant, outcomes}: ArmTotals): Pick<ArmEvidence, keyof typeof NO_QUANTILES | 'sd'> {
+  const {values} = armColumns(groups, variant);
   const [p25, p50, p75, p95, p99] = quantilesOf(groups, variant, [0.25, 0.5, 0.75, 0.95, 0.99]);
   if (p25 === undefined || p50 === undefined || p75 === undefined || p95 === undefined || p99 === undefined) return {...NO_QUANTILES, sd: null};
   const reach = WHISKER_K * (p75 - p25);

@@ -1,6 +1,7 @@
 import type {ExperimentView, Metric} from '../core/experiment.ts';
 import type {Verdict} from '../core/verdict.ts';
-import type {AnalysisScope, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup, WeightedSums} from '../warehouse/warehouse.ts';
+import type {ValueGroups} from '../warehouse/value-groups.ts';
+import type {AnalysisScope, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, WeightedSums} from '../warehouse/warehouse.ts';
 
 /** Everything the rows of one experiment are made from: plain values, so that equal inputs give equal bytes. */
 export type AnalysisInputs = {
@@ -33,7 +34,7 @@ export type WeightedInputs = {
 };
 
 export type Distribution =
-  | {readonly status: 'ok'; readonly groups: readonly ValueGroup[]}
+  | {readonly status: 'ok'; readonly groups: ValueGroups}
   | {readonly status: 'not-computable'; readonly reason: string};
 
 export const NOT_A_DISTRIBUTION: Distribution = {status: 'not-computable', reason: 'the aggregate has no distribution of values'};

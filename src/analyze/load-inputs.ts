@@ -1,10 +1,11 @@
 import {hasDistribution, type Metric} from '../core/experiment.ts';
+import {NO_VALUES} from '../warehouse/value-groups.ts';
 import type {AnalysisScope, AnalysisStore, ArmTotals, PairGroups, WeightedSums} from '../warehouse/warehouse.ts';
 import {RELABELLED_UNITS_MAX, RELABELLINGS} from './calibrate.ts';
 import {type AnalysisInputs, type Distribution, isWeighted, type MetricInputs, NOT_A_DISTRIBUTION, quantileOf, treatmentsOf, type WeightedInputs} from './inputs.ts';
 import {weightedQuantilesOf} from './quantiles.ts';
 
-/** Distinct values of one metric held in memory at most; about 200 bytes each. Beyond it rank tests and quantiles say so. */
+/** Distinct values of one metric held in memory at most; 8 bytes each, and as many an arm. Beyond it rank tests and quantiles say so. */
 export const DISTINCT_VALUES_MAX = 1_000_000;
 
 const RELABELLING = {relabellings: RELABELLINGS, unitsMax: RELABELLED_UNITS_MAX};
@@ -46,7 +47,7 @@ async function loadMetric(warehouse: AnalysisStore, scope: AnalysisScope, metric
 async function loadWeighted(warehouse: AnalysisStore, scope: AnalysisScope, {metric, outcomeGroups}: Pick<MetricInputs, 'metric' | 'outcomeGroups'>): Promise<WeightedInputs> {
   const {control, variants} = scope.view.definition;
   const quantile = quantileOf(metric);
-  const groups = outcomeGroups.status === 'ok' && quantile !== null ? outcomeGroups.groups : [];
+  const groups = outcomeGroups.status === 'ok' && quantile !== null ? outcomeGroups.groups : NO_VALUES;
   const at: Record<string, number> = {};
   for (const {key} of variants) {
     const found = weightedQuantilesOf(groups, key)?.quantile(quantile ?? 0);
@@ -64,7 +65,7 @@ async function loadGroups(
 ): Promise<Distribution> {
   if (!hasDistribution(metric)) return NOT_A_DISTRIBUTION;
   const groups = await warehouse.valueGroups(scope, metric, {per, listedMax: DISTINCT_VALUES_MAX});
-  if (groups.length <= DISTINCT_VALUES_MAX) return {status: 'ok', groups};
+  if (groups.values.length <= DISTINCT_VALUES_MAX) return {status: 'ok', groups};
   return {status: 'not-computable', reason: `too many distinct values: more than ${DISTINCT_VALUES_MAX}`};
 }
 

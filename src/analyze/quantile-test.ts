@@ -1,9 +1,9 @@
 import type {TestEvidence} from '../core/verdict.ts';
 import {quantileDifference} from '../stats/quantile-difference.ts';
-import type {ArmTotals, ValueGroup, WeightedSums} from '../warehouse/warehouse.ts';
+import type {ArmTotals, WeightedSums} from '../warehouse/warehouse.ts';
 import {type AppliedTest, notComputable} from './applied-test.ts';
 import {type Distribution, isWeighted} from './inputs.ts';
-import {quantilesOf} from './quantiles.ts';
+import {quantilesOf, twoArms} from './quantiles.ts';
 import {weightedQuantileTest} from './weighted-tests.ts';
 
 export type QuantileInputs = {
@@ -38,7 +38,7 @@ export function quantileTest(quantile: number, {totals, outcomeGroups, shares = 
     return {...arms, effect, error: NO_METHOD, evidence};
   }
   const test = quantileDifference(
-    {groups: twoArms(groups, {a: variant.variant, b: control.variant})},
+    {columns: twoArms(groups, {a: variant.variant, b: control.variant})},
     {quantile, confidenceLevel: 1 - alpha},
   );
   const details = {
@@ -60,14 +60,4 @@ export function quantileTest(quantile: number, {totals, outcomeGroups, shares = 
     details: {...details, standard_error: test.standardError},
   };
   return {...arms, evidence, effect: test.difference, error: NO_METHOD};
-}
-
-/** Groups of two arms in the form tests take; values of other variants fall out. */
-export function twoArms(
-  groups: readonly ValueGroup[],
-  {a, b}: {readonly a: string; readonly b: string},
-): {value: number; nA: number; nB: number}[] {
-  return groups
-    .map(({value, counts}) => ({value, nA: counts[a] ?? 0, nB: counts[b] ?? 0}))
-    .filter(({nA, nB}) => nA + nB > 0);
 }

@@ -1,34 +1,45 @@
-import {type OrderStatistics, orderStatistics} from '../stats/order-statistics.ts';
+import type {CountColumns, TwoCountColumns} from '../stats/groups.ts';
+import {orderStatistics} from '../stats/order-statistics.ts';
 import {type WeightedQuantiles, weightedQuantiles, type WeightedValue} from '../stats/weighted-quantile-difference.ts';
-import type {ValueGroup} from '../warehouse/warehouse.ts';
+import type {ValueGroups} from '../warehouse/value-groups.ts';
 
 /** Quantiles of one arm's values, empty when the arm has none: type 7, or where outcomes have several weights of what they stand for. */
-export function quantilesOf(groups: readonly ValueGroup[], variant: string, ps: readonly number[]): number[] {
-  const ranks = isWeighing(groups) ? weightedQuantilesOf(groups, variant) : ranksOf(groupsOf(groups, variant));
-  return ranks === null ? [] : ps.map(p => ranks.quantile(p));
+export function quantilesOf(groups: ValueGroups, variant: string, ps: readonly number[]): number[] {
+  if (isWeighing(groups)) {
+    const weighted = weightedQuantilesOf(groups, variant);
+    return weighted === null ? [] : ps.map(p => weighted.quantile(p));
+  }
+  const {values, counts} = armColumns(groups, variant);
+  if (values.length === 0) return [];
+  const ranks = orderStatistics({values, counts, n: counts.reduce((sum, count) => sum + count, 0)});
+  return ps.map(p => ranks.quantile(p));
 }
 
 /** The values of one arm. */
-export function groupsOf(groups: readonly ValueGroup[], variant: string): {value: number; count: number}[] {
-  return groups.map(({value, counts}) => ({value, count: counts[variant] ?? 0})).filter(group => group.count > 0);
+export function armColumns({values, counts}: ValueGroups, variant: string): CountColumns {
+  const own = counts[variant];
+  if (own === undefined) return {values: new Float64Array(0), counts: new Float64Array(0)};
+  return {values: values.filter((_, at) => own[at] !== 0), counts: own.filter(count => count !== 0)};
 }
 
-export const isWeighing = (groups: readonly ValueGroup[]): boolean => groups[0]?.weights !== undefined;
+/** Two arms in the form tests take; values of other variants fall out. */
+export function twoArms({values, counts}: ValueGroups, {a, b}: {readonly a: string; readonly b: string}): TwoCountColumns {
+  const none = new Float64Array(values.length);
+  const [countsA, countsB] = [counts[a] ?? none, counts[b] ?? none];
+  const isAny = (_: number, at: number): boolean => countsA[at] !== 0 || countsB[at] !== 0;
+  if (values.every(isAny)) return {values, countsA, countsB};
+  return {values: values.filter(isAny), countsA: countsA.filter(isAny), countsB: countsB.filter(isAny)};
+}
+
+export const isWeighing = ({weights}: ValueGroups): boolean => weights !== undefined;
 
 /** The values of one arm with what their outcomes stand for. */
-export function weighedGroupsOf(groups: readonly ValueGroup[], variant: string): WeightedValue[] {
-  return groups.map(({value, weights}) => ({value, weight: weights?.[variant] ?? 0n})).filter(({weight}) => weight > 0n);
+export function weighedGroupsOf({values, weights}: ValueGroups, variant: string): WeightedValue[] {
+  return (weights?.[variant] ?? []).map((weight, at) => ({value: values[at] as number, weight})).filter(({weight}) => weight > 0n);
 }
 
 /** null when the arm has no values. */
-export function weightedQuantilesOf(groups: readonly ValueGroup[], variant: string): WeightedQuantiles | null {
+export function weightedQuantilesOf(groups: ValueGroups, variant: string): WeightedQuantiles | null {
   const own = weighedGroupsOf(groups, variant);
   return own.length === 0 ? null : weightedQuantiles(own);
-}
-
-function ranksOf(groups: readonly {readonly value: number; readonly count: number}[]): OrderStatistics | null {
-  if (groups.length === 0) return null;
-  const counts = Float64Array.from(groups, group => group.count);
-  const values = Float64Array.from(groups, group => group.value);
-  return orderStatistics({values, counts, n: counts.reduce((sum, count) => sum + count, 0)});
 }

@@ -2,14 +2,14 @@ import type {TestEvidence} from '../core/verdict.ts';
 import {mannWhitneyU} from '../stats/mann-whitney-u.ts';
 import {notComputable} from './applied-test.ts';
 import type {Distribution} from './inputs.ts';
-import {twoArms} from './quantile-test.ts';
+import {twoArms} from './quantiles.ts';
 
 export type RankedArms = {readonly control: string; readonly variant: string};
 
 /** Mann–Whitney on the units' means, each unit as one; the estimate is the Hodges–Lehmann shift of the variant. */
 export function rankTest(unitGroups: Distribution, {control, variant}: RankedArms): TestEvidence {
   if (unitGroups.status !== 'ok') return notComputable('mann-whitney-u', unitGroups.reason);
-  const test = mannWhitneyU({groups: twoArms(unitGroups.groups, {a: variant, b: control})});
+  const test = mannWhitneyU({columns: twoArms(unitGroups.groups, {a: variant, b: control})});
   if (test.status !== 'ok') return notComputable('mann-whitney-u', test);
   return {
     test: 'mann-whitney-u',

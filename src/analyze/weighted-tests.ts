@@ -2,7 +2,8 @@ import type {TestEvidence} from '../core/verdict.ts';
 import {selectPair} from '../stats/select-pair.ts';
 import {type WeightedQuantileArm, weightedQuantileDifference, type WeightedValue} from '../stats/weighted-quantile-difference.ts';
 import {weightedRankDifference} from '../stats/weighted-rank-difference.ts';
-import type {ValueGroup, WeightedSums} from '../warehouse/warehouse.ts';
+import type {ValueGroups} from '../warehouse/value-groups.ts';
+import type {WeightedSums} from '../warehouse/warehouse.ts';
 import {notComputable} from './applied-test.ts';
 import {divide, type Moments, ratioMomentsOf} from './exact-moments.ts';
 import type {Distribution} from './inputs.ts';
@@ -11,7 +12,7 @@ import {weighedGroupsOf, weightedQuantilesOf} from './quantiles.ts';
 export type WeighedArms = {readonly control: string; readonly variant: string};
 
 /** Where events have several weights: outcomes by what they stand for, errors over units, which were sampled as one. */
-export type WeighedQuantile = {readonly groups: readonly ValueGroup[]; readonly shares: readonly WeightedSums[]; readonly quantile: number; readonly alpha: number};
+export type WeighedQuantile = {readonly groups: ValueGroups; readonly shares: readonly WeightedSums[]; readonly quantile: number; readonly alpha: number};
 
 export function weightedQuantileTest({control, variant}: WeighedArms, {groups, shares, quantile, alpha}: WeighedQuantile): TestEvidence {
   const [a, b] = [quantileArm(groups, shares, variant), quantileArm(groups, shares, control)];
@@ -26,7 +27,7 @@ export function weightedQuantileTest({control, variant}: WeighedArms, {groups, s
   };
 }
 
-function quantileArm(groups: readonly ValueGroup[], shares: readonly WeightedSums[], arm: string): WeightedQuantileArm | null {
+function quantileArm(groups: ValueGroups, shares: readonly WeightedSums[], arm: string): WeightedQuantileArm | null {
   const quantiles = weightedQuantilesOf(groups, arm);
   const sums = shares.find(({variant}) => variant === arm);
   if (quantiles === null || sums === undefined) return null;
@@ -64,7 +65,7 @@ function momentsOf({units, sum, weight, sumSquares, weightSquares, cross}: Weigh
   });
 }
 
-function medianDifference(groups: readonly ValueGroup[], {control, variant}: WeighedArms): number {
+function medianDifference(groups: ValueGroups, {control, variant}: WeighedArms): number {
   const [a, b] = [columnOf(weighedGroupsOf(groups, variant)), columnOf(weighedGroupsOf(groups, control))];
   return selectPair.medianDifference(a, b, a.total * b.total);
 }

@@ -1,8 +1,9 @@
+import type {CountColumns} from '../stats/groups.ts';
 import {sum} from '../stats/sum.ts';
 import {winsorisedMeanDifference} from '../stats/winsorised-mean-difference.ts';
 import {type AppliedTest, type ArmNumbers, notComputable, welchEvidence} from './applied-test.ts';
 import type {Distribution} from './inputs.ts';
-import {twoArms} from './quantile-test.ts';
+import {twoArms} from './quantiles.ts';
 
 export type WinsorisedOptions = {
   readonly quantiles: readonly [lower: number, upper: number];
@@ -10,8 +11,6 @@ export type WinsorisedOptions = {
   /** The test of the same metric as it is, for what clamping did to the variance. */
   readonly plain: AppliedTest;
 };
-
-type Clamped = {readonly value: number; readonly nA: number; readonly nB: number};
 
 /**
  * Welch on the units' means after both arms were clamped to common quantiles. A unit counts once, however many
@@ -29,23 +28,24 @@ export function winsorisedTest(
     const evidence = {...notComputable('welch-t', unitGroups.reason), details: known};
     return {control: {...none, n: plain.control.n}, variant: {...none, n: plain.variant.n}, effect: null, evidence, error: {status: 'not_computable', reason: unitGroups.reason}};
   }
-  const groups = twoArms(unitGroups.groups, {a: variant, b: control});
-  const test = winsorisedMeanDifference({groups}, {lower, upper, confidenceLevel: 1 - alpha});
+  const columns = twoArms(unitGroups.groups, {a: variant, b: control});
+  const {values, countsA, countsB} = columns;
+  const test = winsorisedMeanDifference({columns}, {lower, upper, confidenceLevel: 1 - alpha});
   if (test.status !== 'ok') {
-    const counted = (pick: (group: Clamped) => number): ArmNumbers => ({...none, n: groups.reduce((n, group) => n + pick(group), 0)});
-    const arms = {control: counted(({nB}) => nB), variant: counted(({nA}) => nA)};
+    const counted = (counts: Float64Array): ArmNumbers => ({...none, n: counts.reduce((n, count) => n + count, 0)});
+    const arms = {control: counted(countsB), variant: counted(countsA)};
     return {...arms, effect: null, evidence: {...notComputable('welch-t', test), details: known}, error: {status: 'not_computable', reason: test.reason}};
   }
   const {lowerBound, upperBound, standardError} = test;
-  const clamped = groups.map(group => ({...group, value: Math.min(upperBound, Math.max(lowerBound, group.value))}));
-  const outside = (pick: (group: Clamped) => number): number => groups.filter(({value}) => value < lowerBound || value > upperBound).reduce((n, group) => n + pick(group), 0);
+  const clamped = values.map(value => Math.min(upperBound, Math.max(lowerBound, value)));
+  const outside = (counts: Float64Array): number => counts.reduce((n, count, at) => (clamped[at] === values[at] ? n : n + count), 0);
   const plainError = plain.error.status === 'ok' ? plain.error.value : null;
   const evidence = welchEvidence(test, {control: test.nB, variant: test.nA}, {
     ...known,
     lower_bound: lowerBound,
     upper_bound: upperBound,
-    clamped_control: outside(({nB}) => nB),
-    clamped_variant: outside(({nA}) => nA),
+    clamped_control: outside(countsB),
+    clamped_variant: outside(countsA),
     standard_error: standardError,
     // Against the metric's mean as it is; null where that has no standard error.
     variance_reduction: plainError === null ? null : 1 - (standardError / plainError) ** 2,
@@ -53,14 +53,14 @@ export function winsorisedTest(
     hedges_g: test.effectSize.hedgesG,
   });
   return {
-    control: {n: test.nB, mean: test.meanB, sd: sdOf(clamped, {mean: test.meanB, n: test.nB}, ({nB}) => nB)},
-    variant: {n: test.nA, mean: test.meanA, sd: sdOf(clamped, {mean: test.meanA, n: test.nA}, ({nA}) => nA)},
+    control: {n: test.nB, mean: test.meanB, sd: sdOf({values: clamped, counts: countsB}, {mean: test.meanB, n: test.nB})},
+    variant: {n: test.nA, mean: test.meanA, sd: sdOf({values: clamped, counts: countsA}, {mean: test.meanA, n: test.nA})},
     evidence,
     effect: test.meanDifference,
     error: {status: 'ok', value: standardError, method: 'winsorised'},
   };
 }
 
-function sdOf(groups: readonly Clamped[], {mean, n}: {readonly mean: number; readonly n: number}, pick: (group: Clamped) => number): number {
-  return Math.sqrt(sum(groups.map(group => pick(group) * (group.value - mean) ** 2)) / (n - 1));
+function sdOf({values, counts}: CountColumns, {mean, n}: {readonly mean: number; readonly n: number}): number {
+  return Math.sqrt(sum(values.map((value, at) => (counts[at] as number) * (value - mean) ** 2)) / (n - 1));
 }

@@ -14,11 +14,24 @@ export interface ValueCounts {
   readonly nB: number;
 }
 
+/** The same as columns, for many values: 8 bytes a number. */
+export interface CountColumns {
+  readonly values: Float64Array;
+  readonly counts: Float64Array;
+}
+
+export interface TwoCountColumns {
+  readonly values: Float64Array;
+  readonly countsA: Float64Array;
+  readonly countsB: Float64Array;
+}
+
 /** Observations, or groups of them. */
-export type OneSample = {readonly x: Numbers} | {readonly groups: readonly ValueCount[]};
+export type OneSample = {readonly x: Numbers} | {readonly groups: readonly ValueCount[]} | {readonly columns: CountColumns};
 export type TwoSamples =
   | {readonly a: Numbers; readonly b: Numbers}
-  | {readonly groups: readonly ValueCounts[]};
+  | {readonly groups: readonly ValueCounts[]}
+  | {readonly columns: TwoCountColumns};
 
 /** Columns of distinct ascending values. */
 export interface Groups {
@@ -35,7 +48,7 @@ export interface PairedGroups {
   readonly nB: number;
 }
 
-/** Reads one sample from `x` or `groups`. */
+/** Reads one sample from `x`, `groups` or `columns`. */
 export function readOneSample(input: unknown): Groups {
   const given = readRecord(input, 'input');
   if ('groups' in given) {
@@ -43,17 +56,25 @@ export function readOneSample(input: unknown): Groups {
     const counts = columns[0] as Float64Array;
     return {values, counts, n: total(counts)};
   }
+  if ('columns' in given) {
+    const [values, counts] = readColumns(given['columns'], ['counts']) as [Float64Array, Float64Array];
+    return {values, counts, n: total(counts)};
+  }
   const x = readNumbers(given['x'], 'x');
   requireFinite(x, 'x');
   return groupSorted(x.sort());
 }
 
-/** Reads two independent samples from `a`, `b` or `groups`. */
+/** Reads two independent samples from `a`, `b`, from `groups` or from `columns`. */
 export function readTwoSamples(input: unknown): PairedGroups {
   const given = readRecord(input, 'input');
   if ('groups' in given) {
     const {values, columns} = readGroups(given['groups'], ['nA', 'nB']);
     const [countsA, countsB] = columns as [Float64Array, Float64Array];
+    return {values, countsA, countsB, nA: total(countsA), nB: total(countsB)};
+  }
+  if ('columns' in given) {
+    const [values, countsA, countsB] = readColumns(given['columns'], ['countsA', 'countsB']) as [Float64Array, Float64Array, Float64Array];
     return {values, countsA, countsB, nA: total(countsA), nB: total(countsB)};
   }
   const a = readNumbers(given['a'], 'a');
@@ -142,6 +163,34 @@ function readGroups(
   return {values, columns};
 }
 
+/** Values, then counts, as they are: not copied. Names of elements are made only for those that are refused. */
+function readColumns(given: unknown, names: readonly string[]): Float64Array[] {
+  const record = readRecord(given, 'columns');
+  const columns = ['values', ...names].map(name => {
+    const column = record[name];
+    return column instanceof Float64Array ? column : refuse('invalid_argument', `columns.${name} is ${describe(column)}: it must be a Float64Array`);
+  });
+  const [values, ...counts] = columns as [Float64Array, ...Float64Array[]];
+  for (let g = 0; g < values.length; g++) {
+    const value = values[g] as number;
+    if (!Number.isFinite(value)) readReal(value, `columns.values[${g}]`);
+    if (g > 0 && !(value > (values[g - 1] as number))) {
+      refuse('invalid_argument', `columns.values[${g}] is ${value}, after ${values[g - 1]}: give each value once, ascending`);
+    }
+  }
+  for (const [at, column] of counts.entries()) {
+    const field = `columns.${names[at]}`;
+    if (column.length !== values.length) refuse('invalid_argument', `${field} has ${column.length} elements: it must have one a value, which are ${values.length}`);
+    for (let g = 0; g < column.length; g++) {
+      const count = column[g] as number;
+      if (!(count >= 0 && Number.isInteger(count))) readCount(count, `${field}[${g}]`);
+    }
+  }
+  return columns;
+}
+
 function total(counts: Float64Array): number {
-  return counts.reduce((all, count) => all + count, 0);
+  let all = 0;
+  for (let g = 0; g < counts.length; g++) all += counts[g] as number;
+  return all;
 }

@@ -1,6 +1,7 @@
 import type {ExperimentView, Metric} from '../core/experiment.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
+import type {ValueGroups} from './value-groups.ts';
 
 /** Which facts a verdict reads: one experiment × phase under one cut. */
 export type AnalysisScope = {
@@ -32,7 +33,7 @@ export interface AnalysisStore {
    * At most `listedMax` + 1, which says that there are more. Where events have several weights, outcomes come with
    * theirs; units' means take them in already.
    */
-  valueGroups(scope: AnalysisScope, metric: Metric, of: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]>;
+  valueGroups(scope: AnalysisScope, metric: Metric, of: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroups>;
   /**
    * Of a metric with a distribution, where events have several weights: of each arm, how much of its weight lies at or below
    * a value of its own (`at`, by variant); or of two arms, the place of each outcome among those of the other arm, which
@@ -122,9 +123,6 @@ export type MixedSums = {
 };
 
 export type RelabelledArm = {readonly metric: string; readonly relabelling: number; readonly half: 0 | 1; readonly totals: ArmTotals};
-
-/** `counts` by variant key; `weights`, in millionths, where events have several. */
-export type ValueGroup = {readonly value: number; readonly counts: Readonly<Record<string, number>>; readonly weights?: Readonly<Record<string, bigint>>};
 
 export type WeightedAsk = {readonly at: Readonly<Record<string, number>>} | {readonly control: string; readonly variant: string};
 

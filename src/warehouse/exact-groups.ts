@@ -1,6 +1,7 @@
 import {unquantise} from '../core/exact.ts';
 import type {Metric} from '../core/experiment.ts';
-import type {PairGroups, ValueGroup} from './warehouse.ts';
+import {columnsOf, type ValueGroups} from './value-groups.ts';
+import type {PairGroups} from './warehouse.ts';
 
 /** From exact integer sums to the floating-point values that tests are made of: one division each. */
 export type ExactMean = {readonly sumQ: bigint; readonly denominatorQ: bigint};
@@ -14,7 +15,7 @@ export function meanOf({sumQ, denominatorQ}: ExactMean, metric: Metric): number 
   return unquantise(sumQ, metric.scale) / denominator + 0;
 }
 
-export function unitGroupsOf(rows: readonly UnitSums[], metric: Metric): ValueGroup[] {
+export function unitGroupsOf(rows: readonly UnitSums[], metric: Metric): ValueGroups {
   const groups = new Map<number, Record<string, number>>();
   for (const row of rows) {
     const value = meanOf(row, metric);
@@ -22,7 +23,7 @@ export function unitGroupsOf(rows: readonly UnitSums[], metric: Metric): ValueGr
     counts[row.variant] = (counts[row.variant] ?? 0) + row.units;
     groups.set(value, counts);
   }
-  return [...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts}));
+  return columnsOf([...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts})));
 }
 
 /** What pairs come down to, before steps are divided by the grid. */

@@ -6,7 +6,7 @@ import type {EpochMs} from '../core/units.ts';
 import type {Verdict} from '../core/verdict.ts';
 import type {AnalysisStore} from './analysis-port.ts';
 
-export type {AnalysisScope, AnalysisStore, ArmSampling, ArmTotals, ExposureCounts, MixedSums, PairGroups, RelabelledArm, ValueGroup, WeightedAsk, WeightedSums} from './analysis-port.ts';
+export type {AnalysisScope, AnalysisStore, ArmSampling, ArmTotals, ExposureCounts, MixedSums, PairGroups, RelabelledArm, WeightedAsk, WeightedSums} from './analysis-port.ts';
 
 /**
  * The port to where facts rest and questions are answered: named operations, no

@@ -4,7 +4,8 @@ import {epochMs} from '../../src/core/units.ts';
 import type {Verdict} from '../../src/core/verdict.ts';
 import {decimalGrid} from '../../src/stats/decimal-grid.ts';
 import type {AnalysisInputs, MetricInputs} from '../../src/analyze/inputs.ts';
-import type {ArmTotals, ExposureCounts, PairGroups, ValueGroup} from '../../src/warehouse/warehouse.ts';
+import {columnsOf, type ValueGroups} from '../../src/warehouse/value-groups.ts';
+import type {ArmTotals, ExposureCounts, PairGroups} from '../../src/warehouse/warehouse.ts';
 
 export const DAY_MS = 86_400_000;
 export const START = epochMs(Date.UTC(2026, 0, 1));
@@ -129,7 +130,7 @@ function fromUnits(variant: string, units: readonly (readonly (readonly [number,
   };
 }
 
-export function makeGroups(arms: Readonly<Record<string, readonly number[]>>): ValueGroup[] {
+export function makeGroups(arms: Readonly<Record<string, readonly number[]>>): ValueGroups {
   const groups = new Map<number, Record<string, number>>();
   for (const [variant, values] of Object.entries(arms)) {
     for (const value of values) {
@@ -138,7 +139,7 @@ export function makeGroups(arms: Readonly<Record<string, readonly number[]>>): V
       groups.set(value, counts);
     }
   }
-  return [...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts}));
+  return columnsOf([...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts})));
 }
 
 /** Item → value, null where the score is missing. Plain loops, as a reference. */

@@ -107,7 +107,7 @@ describe('analysis over the port', () => {
 
   test('more distinct values than memory is meant for are refused with the reason', async () => {
     const warehouse = new FactList();
-    const groups = Array.from({length: DISTINCT_VALUES_MAX + 1}, () => ({value: 0, counts: {}}));
+    const groups = {values: new Float64Array(DISTINCT_VALUES_MAX + 1), counts: {}};
     warehouse.valueGroups = async () => groups;
     const view = makeView({metrics: [makeMetric({aggregate: 'p95'})]});
     const [row] = await analyzeExperiment({warehouse, clock: CLOCK, versions: VERSIONS, stream: 'live', view, cut: CUT});

@@ -4,6 +4,7 @@ import {weightedQuantilesOf} from '../../src/analyze/quantiles.ts';
 import {type Rng, seededRng} from '../../src/core/rng.ts';
 import {mannWhitneyU} from '../../src/stats/mann-whitney-u.ts';
 import {quantileDifference} from '../../src/stats/quantile-difference.ts';
+import {columnsOf} from '../../src/warehouse/value-groups.ts';
 import {weightedGroups, weightedPlaces, weightedShares} from '../../src/warehouse/memory/weighted-sums.ts';
 
 const SEED = Date.now() % 1_000_000;
@@ -49,7 +50,8 @@ test(`over many samples weighted quantiles and ranks are those of the whole, wit
   const sums = {p75: 0, difference: 0, share: 0, plainShare: 0};
   for (let run = 0; run < RUNS; run += 1) {
     const values = [...answersOf(rng, 'v1', 0), ...answersOf(rng, 'v2', SHIFT)];
-    const groups = weightedGroups(values, weights);
+    const rows = weightedGroups(values, weights);
+    const groups = columnsOf(rows);
     const at = Object.fromEntries(['v1', 'v2'].map(key => [key, weightedQuantilesOf(groups, key)?.quantile(0.75) ?? Number.NaN]));
     const quantile = weightedQuantileTest(ARMS, {groups, shares: weightedShares(values, weights, at), quantile: 0.75, alpha: 0.05});
     const rank = weightedRankTest(ARMS, {places: weightedPlaces(values, weights, ARMS), outcomeGroups: UNLISTED});
@@ -60,7 +62,7 @@ test(`over many samples weighted quantiles and ranks are those of the whole, wit
     covered.quantile += Number((quantile.ci_low ?? 0) <= TRUTH.difference && TRUTH.difference <= (quantile.ci_high ?? 0));
     covered.rank += Number(Number(rank.details?.['common_language_low']) <= TRUTH.share && TRUTH.share <= Number(rank.details?.['common_language_high']));
     // The same outcomes as they were sent.
-    const sent = {groups: groups.map(({value, counts}) => ({value, nA: counts['v2'] ?? 0, nB: counts['v1'] ?? 0}))};
+    const sent = {groups: rows.map(({value, counts}) => ({value, nA: counts['v2'] ?? 0, nB: counts['v1'] ?? 0}))};
     const plain = quantileDifference(sent, {quantile: 0.75});
     const ranked = mannWhitneyU(sent);
     if (plain.status !== 'ok' || ranked.status !== 'ok') throw new Error('not computable');
@@ -87,7 +89,8 @@ test(`where nothing differs the weighted tests find a difference about as often 
   let [ranks, quantiles] = [0, 0];
   for (let run = 0; run < RUNS; run += 1) {
     const values = [...answersOf(rng, 'v1', 0), ...answersOf(rng, 'v2', 0)];
-    const groups = weightedGroups(values, weights);
+    const rows = weightedGroups(values, weights);
+    const groups = columnsOf(rows);
     const at = Object.fromEntries(['v1', 'v2'].map(key => [key, weightedQuantilesOf(groups, key)?.quantile(0.75) ?? Number.NaN]));
     const quantile = weightedQuantileTest(ARMS, {groups, shares: weightedShares(values, weights, at), quantile: 0.75, alpha: 0.05});
     const rank = weightedRankTest(ARMS, {places: weightedPlaces(values, weights, ARMS), outcomeGroups: UNLISTED});

@@ -58,6 +58,13 @@ describe('groups give what the observations give', () => {
     fc.assert(
       fc.property(scores(0), scores(0), (a, b) => {
         const groups = groupsOf(a, b);
+        const columns = {
+          values: Float64Array.from(groups, ({value}) => value),
+          countsA: Float64Array.from(groups, ({nA}) => nA),
+          countsB: Float64Array.from(groups, ({nB}) => nB),
+        };
+        expect(mannWhitneyU({columns})).toEqual(mannWhitneyU({groups}));
+        expect(quantileDifference({columns}, {quantile: 0.8})).toEqual(quantileDifference({groups}, {quantile: 0.8}));
         expectSame(mannWhitneyU({groups}), mannWhitneyU({a, b}));
         expectSame(ksTwoSample({groups}), ksTwoSample({a, b}));
         expectSame(
@@ -77,6 +84,8 @@ describe('groups give what the observations give', () => {
     fc.assert(
       fc.property(scores(0), x => {
         const groups = groupsOf(x, []).map(({value, nA}) => ({value, count: nA}));
+        const columns = {values: Float64Array.from(groups, ({value}) => value), counts: Float64Array.from(groups, ({count}) => count)};
+        expect(boxPlot({columns})).toEqual(boxPlot({groups}));
         expectSame(boxPlot({groups}), boxPlot({x}));
         expectSame(quantileCi({groups}, {quantile: 0.9}), quantileCi({x}, {quantile: 0.9}));
       }),
@@ -96,6 +105,24 @@ describe('groups give what the observations give', () => {
       }),
       {numRuns: 60},
     );
+  });
+});
+
+describe('columns of groups are refused by name', () => {
+  const good = {values: [1, 2], countsA: [1, 0], countsB: [0, 3]};
+  it.each([
+    ['a list of numbers', {}, {values: [1, 2]}, 'columns.values is'],
+    ['a value twice', {values: [2, 2]}, {}, 'columns.values[1] is 2, after 2'],
+    ['a value that is no number', {values: [1, Number.NaN]}, {}, 'columns.values[1] is NaN'],
+    ['half an observation', {countsA: [1, 0.5]}, {}, 'columns.countsA[1] is 0.5'],
+    ['fewer than none', {countsB: [-1, 3]}, {}, 'columns.countsB[0] is -1'],
+    ['a column too short', {countsB: [1]}, {}, 'columns.countsB has 1 elements'],
+    ['a column missing', {}, {countsA: undefined}, 'columns.countsA is'],
+  ])('%s', (_, over, plain, message) => {
+    const typed = Object.fromEntries(Object.entries({...good, ...over}).map(([name, column]) => [name, Float64Array.from(column)]));
+    const outcome = mannWhitneyU({columns: {...typed, ...plain}} as unknown as Parameters<typeof mannWhitneyU>[0]);
+    expect(outcome.status).not.toBe('ok');
+    expect('message' in outcome ? outcome.message : '').toContain(message);
   });
 });
 

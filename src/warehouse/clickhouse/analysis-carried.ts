@@ -1,9 +1,8 @@
-import type {ValueGroup} from '../warehouse.ts';
 import type {Workspace} from './analysis-workspaces.ts';
 import type {ArmColumns} from './arm-rows.ts';
 
-/** Distinct values kept from look to look, of all running experiments together; about 200 bytes each. */
-const GROUPS_MAX = 1_000_000;
+/** Kept from look to look, of all running experiments together; 8 bytes each. */
+const NUMBERS_MAX = 24_000_000;
 
 /** Answers about a workspace that go from step to step: what a step changed is added to what was known before it. */
 export class Carried {
@@ -11,7 +10,7 @@ export class Carried {
 
   /**
    * @param change the answer after one step more; null when it has to be asked for in full
-   * @param sizeOf of an answer that takes room
+   * @param sizeOf of an answer that takes room, in numbers
    */
   async of<Answer>(
     workspace: Workspace,
@@ -38,7 +37,7 @@ export class Carried {
   #evict(): void {
     let size = [...this.#answers.values()].reduce((sum, one) => sum + one.size, 0);
     for (const [key, one] of this.#answers) {
-      if (size <= GROUPS_MAX) return;
+      if (size <= NUMBERS_MAX) return;
       if (one.size === 0) continue;
       this.#answers.delete(key);
       size -= one.size;
@@ -58,31 +57,6 @@ export class Kept<Answer> {
     answer.catch(() => this.#answers.delete(workspace));
     return answer;
   }
-}
-
-/** How often a value occurs in a variant more than before. */
-export type ValueChange = {readonly point: number; readonly variant: string; readonly change: string};
-
-/** Groups after changes, both ascending. */
-export function withChanges(groups: readonly ValueGroup[], changes: readonly ValueChange[]): ValueGroup[] {
-  const merged: ValueGroup[] = [];
-  let at = 0;
-  for (let next = 0; next < changes.length; ) {
-    const point = changes[next]?.point ?? 0;
-    for (; at < groups.length && (groups[at] as ValueGroup).value < point; at += 1) merged.push(groups[at] as ValueGroup);
-    const isKnown = groups[at]?.value === point;
-    const counts: Record<string, number> = isKnown ? {...groups[at]?.counts} : {};
-    if (isKnown) at += 1;
-    for (; changes[next]?.point === point; next += 1) {
-      const {variant, change} = changes[next] as ValueChange;
-      const count = (counts[variant] ?? 0) + Number(change);
-      if (count === 0) delete counts[variant];
-      else counts[variant] = count;
-    }
-    if (Object.keys(counts).length > 0) merged.push({value: point, counts});
-  }
-  for (; at < groups.length; at += 1) merged.push(groups[at] as ValueGroup);
-  return merged;
 }
 
 /** Of the rows that a step replaced: their earliest and latest outcomes by metric. */

@@ -1,10 +1,11 @@
 import {hasDistribution, type Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup, WeightedAsk, WeightedSums} from '../warehouse.ts';
+import {groupsOfColumns, NO_VALUES, type ValueChange, type ValueGroups, withChanges} from '../value-groups.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, WeightedAsk, WeightedSums} from '../warehouse.ts';
 import {explainMetric} from './analysis-explain.ts';
 import {armChangeColumns, armColumns, perArm, quantised, unitMean} from './analysis-columns.ts';
-import {type ArmChange, Carried, Kept, type ValueChange, withArmChanges, withChanges} from './analysis-carried.ts';
+import {type ArmChange, Carried, Kept, withArmChanges} from './analysis-carried.ts';
 import {UNITS_ALONE} from './analysis-joined.ts';
 import {fromTables, scopeParams} from './analysis-scope.ts';
 import {AnalysisWorkspaces, isSplit, isWeighted, paramsOf, stepOf, type Workspace} from './analysis-workspaces.ts';
@@ -23,8 +24,6 @@ const STEPS_MAX = 2_000;
 const LIVE_MAX = 200;
 /** Units of a running experiment that are kept from look to look, 16 bytes each; of more, each look asks for all. */
 const TALLIED_MAX = 2_000_000;
-/** What {@link Carried} counts is about as large as so many numbers. */
-const NUMBERS_A_GROUP = 24;
 
 type Asked = {readonly workspace: Workspace; readonly metric: number};
 
@@ -124,19 +123,19 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
     });
   }
 
-  valueGroups(scope: AnalysisScope, metric: Metric, {per, listedMax}: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroup[]> {
+  valueGroups(scope: AnalysisScope, metric: Metric, {per, listedMax}: {readonly per: 'outcome' | 'unit'; readonly listedMax: number}): Promise<ValueGroups> {
     return this.#ask(scope, metric, async ({workspace, metric: index}) => {
       const params = {...paramsOf(workspace), metric: index, limit: listedMax + 1};
       if (per === 'outcome' && isWeighted(workspace)) return this.#weighted.valueGroups(params);
       const list = (query: string): string => loadQuery(query).replace('/* mean */', () => unitMean(metric));
       const [query, ofArm] = per === 'outcome' ? ['analysis-values-list', (isArm: string) => `sumIf(count, ${isArm})`] : ['analysis-units-list', (isArm: string) => `countIf(${isArm})`];
-      const load = (): Promise<ValueGroup[]> => this.#groups(list(query), workspace.arms, {count: isArm => `toFloat64(${ofArm(isArm)})`, params});
+      const load = (): Promise<ValueGroups> => this.#groups(list(query), workspace.arms, {count: isArm => `toFloat64(${ofArm(isArm)})`, params});
       if (isWeighted(workspace)) return load();
       return this.#carried.of(workspace, `${per} ${index} ${listedMax}`, {
         load,
         // Of a list cut short the rest is not known.
-        change: async groups => (groups.length > listedMax ? null : withChanges(groups, await this.#select<ValueChange>(list(`${query}-changed`), {...params, changed: stepOf(workspace)}))),
-        sizeOf: groups => groups.length,
+        change: async groups => (groups.values.length > listedMax ? null : withChanges(groups, await this.#select<ValueChange>(list(`${query}-changed`), {...params, changed: stepOf(workspace)}))),
+        sizeOf: ({values, counts}) => values.length * (1 + Object.keys(counts).length),
       });
     });
   }
@@ -246,23 +245,16 @@ export class ClickHouseAnalysisStore implements AnalysisStore {
         return units > TALLIED_MAX ? null : tallyOf(await this.#select<TallyRow>(loadQuery('analysis-unit-tally'), params, SPILLING));
       },
       change: async known => known && withUnitsChanged(known, await this.#select<TallyChange>(loadQuery('analysis-unit-tally-changed'), {...params, changed: stepOf(workspace)})),
-      sizeOf: tally => (tally === null ? 0 : Math.ceil(sizeOfTally(tally) / NUMBERS_A_GROUP)),
+      sizeOf: tally => (tally === null ? 0 : sizeOfTally(tally)),
     });
   }
 
   /** Columns instead of rows: values are many. */
-  async #groups(query: string, arms: readonly string[], {count, params}: {readonly count: (isArm: string) => string; readonly params: SqlParams}): Promise<ValueGroup[]> {
-    if (arms.length === 0) return [];
+  async #groups(query: string, arms: readonly string[], {count, params}: {readonly count: (isArm: string) => string; readonly params: SqlParams}): Promise<ValueGroups> {
+    if (arms.length === 0) return NO_VALUES;
     const sql = query.replace('/* counts */', () => perArm(arms, count)).replace('/* columns */', () => arms.map((_, arm) => `groupArray(n[${arm + 1}])`).join(', '));
     const [row] = await this.#select<{points: number[]; counts: number[][]}>(sql, params, SPILLING);
-    return (row?.points ?? []).map((value, at) => {
-      const counts: Record<string, number> = {};
-      for (const [arm, name] of arms.entries()) {
-        const n = row?.counts[arm]?.[at] ?? 0;
-        if (n > 0) counts[name] = n;
-      }
-      return {value, counts};
-    });
+    return groupsOfColumns(Float64Array.from(row?.points ?? []), Object.fromEntries(arms.map((name, arm) => [name, Float64Array.from(row?.counts[arm] ?? [])])));
   }
 
   /** Σq² and Σq of the outcomes as they were sent; a share's are 0 and 1. */

@@ -1,4 +1,5 @@
-import type {ValueGroup, WeightedAsk, WeightedSums} from '../warehouse.ts';
+import {columnsOf, type ValueGroups} from '../value-groups.ts';
+import type {WeightedAsk, WeightedSums} from '../warehouse.ts';
 import type {SqlConnection, SqlParams} from './connection.ts';
 import {SPILLING} from './pair-store.ts';
 import {loadQuery} from './query-file.ts';
@@ -11,14 +12,14 @@ export class WeightedStore {
     this.#connection = connection;
   }
 
-  async valueGroups(params: SqlParams): Promise<ValueGroup[]> {
+  async valueGroups(params: SqlParams): Promise<ValueGroups> {
     type Row = {point: number; variants: readonly string[]; counts: readonly string[]; weights: readonly string[]};
     const rows = await this.#connection.select<Row>(loadQuery('analysis-weights-list'), params, SPILLING);
-    return rows.map(({point, variants, counts, weights}) => ({
+    return columnsOf(rows.map(({point, variants, counts, weights}) => ({
       value: point,
       counts: Object.fromEntries(variants.map((variant, at) => [variant, Number(counts[at])])),
       weights: Object.fromEntries(variants.map((variant, at) => [variant, BigInt(weights[at] ?? 0)])),
-    }));
+    })));
   }
 
   async sums(params: SqlParams, of: WeightedAsk): Promise<WeightedSums[]> {

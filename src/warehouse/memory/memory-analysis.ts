@@ -2,7 +2,8 @@ import type {Metric} from '../../core/experiment.ts';
 import {type EpochMs, epochMs, sliceStartOf} from '../../core/units.ts';
 import type {Verdict} from '../../core/verdict.ts';
 import {unitGroupsOf} from '../exact-groups.ts';
-import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, ValueGroup, WeightedAsk, WeightedSums} from '../warehouse.ts';
+import {columnsOf, type ValueGroups} from '../value-groups.ts';
+import type {AnalysisScope, AnalysisStore, ArmTotals, ExposureCounts, PairGroups, RelabelledArm, WeightedAsk, WeightedSums} from '../warehouse.ts';
 import type {MemoryState} from './memory-state.ts';
 import {armTotalsOf} from './arm-totals.ts';
 import {type EventWeights, eventWeights, isMixed} from './event-weights.ts';
@@ -64,19 +65,19 @@ export class MemoryAnalysis implements AnalysisStore {
 
   async release(): Promise<void> {}
 
-  async valueGroups(scope: AnalysisScope, metric: Metric, {per}: {readonly per: 'outcome' | 'unit'}): Promise<ValueGroup[]> {
+  async valueGroups(scope: AnalysisScope, metric: Metric, {per}: {readonly per: 'outcome' | 'unit'}): Promise<ValueGroups> {
     const facts = new ScopedFacts(this.#state, scope);
     const values = facts.values(metric, scope.phase);
     const groups = new Map<number, Record<string, number>>();
     const weights = mixedWeights(facts, scope);
     if (per === 'unit') return unitGroupsOf(unitSumsOf(values, {...metric, weights}), metric);
-    if (weights !== null) return weightedGroups(values, weights);
+    if (weights !== null) return columnsOf(weightedGroups(values, weights));
     for (const {variant, value} of pointsOf(values, metric)) {
       const counts = groups.get(value) ?? {};
       counts[variant] = (counts[variant] ?? 0) + 1;
       groups.set(value, counts);
     }
-    return [...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts}));
+    return columnsOf([...groups].sort(([a], [b]) => a - b).map(([value, counts]) => ({value, counts})));
   }
 
   async weightedSums(scope: AnalysisScope, metric: Metric, of: WeightedAsk): Promise<WeightedSums[]> {

@@ -1,4 +1,5 @@
-import type {ValueGroup, WeightedSums} from '../warehouse.ts';
+import type {ValueGroup} from '../value-groups.ts';
+import type {WeightedSums} from '../warehouse.ts';
 import {type EventWeights, outcomeWeight} from './event-weights.ts';
 import type {ScopedValue} from './scoped-outcomes.ts';
 
