@@ -166,7 +166,7 @@ const tableRow = (cells: readonly Cell[], {headings, toneAt, tone}: RowStyle): M
 
 /** Numbers such as `p < 1e-12` and `+31.1 %` stay on one line. */
 const unbroken = (text: string): Markup =>
-  markup`${text.split(/(p [<>=] [\d.e-]+|[+-]?[\d.,]*\d(?:e-?\d+)? (?:%|pp|ms|s|USD|tokens|bytes)(?!\w)|[+-]?[\d.]+e-\d+)/).map((part, index) => (index % 2 === 0 ? part : markup`<span class="number">${part}</span>`))}`;
+  markup`${text.split(/(\bp [<>=] \d[\d.e-]*|[+-]?[\d.,]*\d(?:e-?\d+)? (?:%|pp|ms|s|USD|tokens|bytes)(?!\w)|[+-]?[\d.]+e-\d+)/).map((part, index) => (index % 2 === 0 ? part : markup`<span class="number">${part}</span>`))}`;
 
 function evidence(experiment: ExperimentReport, texts: Texts): Markup {
   const {label} = texts;

@@ -27,7 +27,7 @@ const tagsOf = (html: string): string[] => [...html.replace(/<style>[\s\S]*?<\/s
 describe('nothing a service sends becomes markup', () => {
   const XSS = [
     '<script>alert(1)</script>', '"><img src=x onerror=alert(1)>', "' onmouseover='alert(1)", '</title><script>1</script>', '</style><script>1</script>', '</svg><svg onload=alert(1)>',
-    ']]><script>', '<!--', '-->', '&lt;script&gt;', '&#x3c;script&#x3e;', 'javascript:alert(1)', '\u202egnp.exe', '\u0000<b>', '{{7*7}}', '<style>*{display:none}</style>', '</pre><h1>', '`', '|',
+    ']]><script>', '<!--', '-->', '&lt;script&gt;', '&#x3c;script&#x3e;', 'javascript:alert(1)', '\u202egnp.exe', '\u0000<b>', '{{7*7}}', '<style>*{display:none}</style>', '</pre><h1>', '`', '|', '< -<',
   ];
 
   test.each(XSS)('HTML: %j', text => {
