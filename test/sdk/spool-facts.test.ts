@@ -34,6 +34,8 @@ const STREAM: Stream = {name: 'live', kind: 'live', topic: LIVE_TOPIC, latenessM
 const LIMITS = {...SDK_LIMITS, queueEventsMax: 400, spillShare: 0.25, batchEventsMax: 20, batchAgeMsMax: 5, retryBackoffMsMin: 2, retryBackoffMsMax: 10, eventsPerSecondMax: 1e6, burstEventsMax: 1e6};
 /** Twice refusing: the second sender begins with a spool that it cannot deliver. */
 const TROUBLES = ['up', 'refusing', 'refusing', 'hanging', 'slow', 'losing answers', 'up'] as const;
+/** Of a planted bug, until it shows. */
+const PLAYS_MAX = 5;
 type Trouble = (typeof TROUBLES)[number];
 type Bug = 'none' | 'a failed batch counts as sent' | 'a new id at each try' | 'the spool forgets a file before it is delivered';
 
@@ -189,6 +191,9 @@ describe('from the queue to the facts', () => {
     ['a new id at each try', 'foreign'],
     ['the spool forgets a file before it is delivered', 'missing'],
   ] as const)(`a planted bug is caught: %s (SEED=${SEED})`, async (bug, wrong) => {
-    expect(wrongs(await play(bug))[wrong]).toBeGreaterThan(0);
+    // Which batch is under way when the trouble comes is the machine's affair: a busy one may spare a play the bug.
+    let found = 0;
+    for (let tries = 0; found === 0 && tries < PLAYS_MAX; tries += 1) found = wrongs(await play(bug))[wrong];
+    expect(found).toBeGreaterThan(0);
   }, 60_000);
 });
