@@ -20,7 +20,9 @@ const METADATA_AGE_MS_MAX = 300_000;
  * which it keeps to itself, can fetch.
  */
 export class PartitionFetcher {
-  readonly #cluster: Cluster;
+  readonly #kafka: Kafka;
+  /** By topic: kafkajs looks up all topics together that one was ever asked for, and finds none of them once one is deleted. */
+  readonly #clusters = new Map<string, Cluster>();
   readonly #clock: Clock;
   readonly #onGap: GapReporter;
   readonly #waitMs: number;
@@ -30,7 +32,7 @@ export class PartitionFetcher {
     kafka: Kafka,
     options: {readonly clock: Clock; readonly onGap: GapReporter; readonly fetchWaitMs: number},
   ) {
-    this.#cluster = clusterOf(kafka);
+    this.#kafka = kafka;
     this.#clock = options.clock;
     this.#onGap = options.onGap;
     this.#waitMs = options.fetchWaitMs;
@@ -67,18 +69,27 @@ export class PartitionFetcher {
 
   async close(): Promise<void> {
     this.#stopped.abort();
-    await this.#cluster.disconnect();
+    await Promise.all([...this.#clusters.values()].map(cluster => cluster.disconnect()));
+  }
+
+  #clusterFor(topic: string): Cluster {
+    const known = this.#clusters.get(topic);
+    if (known !== undefined) return known;
+    const cluster = clusterOf(this.#kafka);
+    this.#clusters.set(topic, cluster);
+    return cluster;
   }
 
   async #connect(topic: string, partition: number): Promise<void> {
+    const cluster = this.#clusterFor(topic);
     try {
-      await this.#cluster.connect();
-      await this.#cluster.addTargetTopic(topic);
+      await cluster.connect();
+      await cluster.addTargetTopic(topic);
     } catch (error) {
       if (kafkaTypeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') throw topicMissing(topic);
       throw toAssayError(`cannot read topic ${topic}`, error);
     }
-    const partitions = this.#cluster.findTopicPartitionMetadata(topic);
+    const partitions = cluster.findTopicPartitionMetadata(topic);
     if (partitions.length === 0) throw topicMissing(topic);
     if (!partitions.some(known => known.partitionId === partition))
       throw partitionMissing(topic, partition, partitions.length);
@@ -100,7 +111,7 @@ export class PartitionFetcher {
         if (this.#stopped.signal.aborted) return undefined;
         if (attempt === RETRIES_MAX) throw toAssayError(what, error);
         await this.#clock.sleep(RETRY_MS * attempt, this.#stopped.signal);
-        await this.#cluster.refreshMetadata().catch(() => undefined);
+        await this.#clusterFor(topic).refreshMetadata().catch(() => undefined);
       }
     }
   }
@@ -115,7 +126,7 @@ export class PartitionFetcher {
     partition: number;
     from: bigint;
   }): Promise<bigint> {
-    const [found] = await this.#cluster.fetchTopicsOffset([
+    const [found] = await this.#clusterFor(topic).fetchTopicsOffset([
       {topic, partitions: [{partition}], fromBeginning: true},
     ]);
     const start = BigInt(found?.partitions[0]?.offset ?? from);
@@ -136,10 +147,11 @@ export class PartitionFetcher {
     partition: number;
     from: bigint;
   }): Promise<FetchedBatch | undefined> {
-    const metadata = this.#cluster
+    const cluster = this.#clusterFor(topic);
+    const metadata = cluster
       .findTopicPartitionMetadata(topic)
       .find(known => known.partitionId === partition);
-    const broker = await this.#cluster.findBroker({nodeId: `${metadata?.leader}`});
+    const broker = await cluster.findBroker({nodeId: `${metadata?.leader}`});
     const {responses} = await broker.fetch({
       maxWaitTime: this.#waitMs,
       minBytes: 1,

@@ -108,6 +108,8 @@ describe.skipIf('skipped' in own)(`a broker of its own${'skipped' in own ? ` (${
       await log.append(topic, numbered(3, 0));
       expect(await log.offsets(topic)).toHaveLength(2);
     }
+    const read = async (topic: string): Promise<number> => (await Promise.all([0, 1].map(partition => readAll(log, topic, partition)))).flat().length;
+    expect(await read('goes')).toBe(3);
     const admin = new kafkajs.Kafka({brokers: [...kafka.brokers], logLevel: kafkajs.logLevel.NOTHING}).admin();
     await admin.connect();
     await admin.deleteTopics({topics: ['goes']});
@@ -116,6 +118,9 @@ describe.skipIf('skipped' in own)(`a broker of its own${'skipped' in own ? ` (${
     expect(await log.describeTopic('stays')).toMatchObject({topic: 'stays', partitions: 2, logEpoch: 1});
     expect((await log.offsets('stays')).reduce((sum, {end}) => sum + end, 0n)).toBe(3n);
     expect(await log.committed('stays', 'nobody')).toEqual([null, null]);
+    // It is read for the first time.
+    expect(await read('stays')).toBe(3);
+    await expect(read('gone-for-ever')).rejects.toMatchObject({code: 'ASSAY_LOG_TOPIC_MISSING'});
     expect(await log.describeTopic('goes')).toBeUndefined();
     await expect(log.offsets('goes')).rejects.toMatchObject({code: 'ASSAY_LOG_TOPIC_MISSING'});
     // What was asked in vain stays without effect as well.
