@@ -9,7 +9,7 @@ import type {ArmTotals} from '../warehouse/warehouse.ts';
 import {rootOf} from './applied-test.ts';
 import {divide} from './exact-moments.ts';
 import type {MetricInputs} from './inputs.ts';
-import {armColumns, isWeighing, quantilesOf, weighedGroupsOf} from './quantiles.ts';
+import {armColumns, columnQuantiles, isWeighing, quantilesOf, weighedGroupsOf} from './quantiles.ts';
 import {armMoments} from './unpaired-tests.ts';
 
 /** One arm as the metric sees it: exact mean and spread, type-7 quantiles, whiskers at 1.5 IQR. */
@@ -19,9 +19,10 @@ export function armEvidence(inputs: MetricInputs, arm: ArmTotals, {units, design
   const {outcomeGroups} = inputs;
   if (outcomeGroups.status !== 'ok' || arm.outcomes === 0) return {...known, ...NO_QUANTILES};
   if (isWeighing(outcomeGroups.groups)) return {...known, ...weightedBox(outcomeGroups.groups, arm)};
-  const box = boxPlot({columns: armColumns(outcomeGroups.groups, arm.variant)}, {whiskerK: WHISKER_K});
+  const columns = armColumns(outcomeGroups.groups, arm.variant);
+  const box = boxPlot({columns}, {whiskerK: WHISKER_K});
   if (box.status !== 'ok') return {...known, ...NO_QUANTILES};
-  const [p95, p99] = quantilesOf(outcomeGroups.groups, arm.variant, [0.95, 0.99]);
+  const [p95, p99] = columnQuantiles(columns, [0.95, 0.99]);
   return {
     ...known,
     min: box.min,

@@ -9,7 +9,11 @@ export function quantilesOf(groups: ValueGroups, variant: string, ps: readonly n
     const weighted = weightedQuantilesOf(groups, variant);
     return weighted === null ? [] : ps.map(p => weighted.quantile(p));
   }
-  const {values, counts} = armColumns(groups, variant);
+  return columnQuantiles(armColumns(groups, variant), ps);
+}
+
+/** Type 7; empty without values. */
+export function columnQuantiles({values, counts}: CountColumns, ps: readonly number[]): number[] {
   if (values.length === 0) return [];
   const ranks = orderStatistics({values, counts, n: counts.reduce((sum, count) => sum + count, 0)});
   return ps.map(p => ranks.quantile(p));

@@ -1,3 +1,4 @@
+import {firstPlace} from '../core/ascending.ts';
 import type {EpochMs} from '../core/units.ts';
 import type {WindowRow} from '../warehouse/warehouse.ts';
 
@@ -15,12 +16,6 @@ export class WindowSeries {
   }
 
   #firstAfter(time: number): number {
-    let [low, high] = [0, this.#rows.length];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#rows[middle]?.window_end ?? 0) > time) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+    return firstPlace(0, this.#rows.length, at => (this.#rows[at]?.window_end ?? 0) > time);
   }
 }

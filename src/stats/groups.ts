@@ -149,12 +149,7 @@ function readGroups(
     const field = `groups[${g}]`;
     const group = readRecord(given[g], field);
     const value = readReal(group['value'], `${field}.value`) + 0;
-    if (g > 0 && !(value > (values[g - 1] as number))) {
-      refuse(
-        'invalid_argument',
-        `${field}.value is ${value}, after ${values[g - 1]}: give each value once, ascending`,
-      );
-    }
+    if (g > 0 && !(value > (values[g - 1] as number))) refuseOrder(`${field}.value`, value, values[g - 1]);
     values[g] = value;
     columnNames.forEach((name, c) => {
       (columns[c] as Float64Array)[g] = readCount(group[name], `${field}.${name}`);
@@ -174,9 +169,7 @@ function readColumns(given: unknown, names: readonly string[]): Float64Array[] {
   for (let g = 0; g < values.length; g++) {
     const value = values[g] as number;
     if (!Number.isFinite(value)) readReal(value, `columns.values[${g}]`);
-    if (g > 0 && !(value > (values[g - 1] as number))) {
-      refuse('invalid_argument', `columns.values[${g}] is ${value}, after ${values[g - 1]}: give each value once, ascending`);
-    }
+    if (g > 0 && !(value > (values[g - 1] as number))) refuseOrder(`columns.values[${g}]`, value, values[g - 1]);
   }
   for (const [at, column] of counts.entries()) {
     const field = `columns.${names[at]}`;
@@ -188,6 +181,9 @@ function readColumns(given: unknown, names: readonly string[]): Float64Array[] {
   }
   return columns;
 }
+
+const refuseOrder = (field: string, value: number, before: number | undefined): never =>
+  refuse('invalid_argument', `${field} is ${value}, after ${before}: give each value once, ascending`);
 
 function total(counts: Float64Array): number {
   let all = 0;

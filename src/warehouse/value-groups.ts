@@ -1,3 +1,5 @@
+import {firstPlace} from '../core/ascending.ts';
+
 /** Distinct values of arms, ascending, as columns: of a million of them rows would be a million objects to collect. */
 export type ValueGroups = {
   readonly values: Float64Array;
@@ -47,7 +49,7 @@ export function withChanges({values, counts}: ValueGroups, changes: readonly Val
   };
   for (let next = 0; next < changes.length; ) {
     const point = (changes[next] as ValueChange).point;
-    const place = placeOf(values, point, from);
+    const place = firstPlace(from, values.length, at => (values[at] as number) >= point);
     keep(place);
     merged[to] = point;
     const isKnown = values[place] === point;
@@ -63,15 +65,4 @@ export function withChanges({values, counts}: ValueGroups, changes: readonly Val
   }
   keep(values.length);
   return groupsOfColumns(merged.slice(0, to), Object.fromEntries(arms.map((arm, at) => [arm, (columns[at] as Float64Array).slice(0, to)])));
-}
-
-/** Of the first value from `from` on that is not below `point`. */
-function placeOf(ascending: Float64Array, point: number, from: number): number {
-  let [low, high] = [from, ascending.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ascending[middle] as number) < point) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }

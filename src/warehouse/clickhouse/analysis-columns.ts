@@ -105,7 +105,8 @@ export function totalColumns(metrics: readonly Metric[], {present, largest, areS
  * @param bound of all outcomes together, and of a unit's at most
  */
 export function armColumns(metrics: readonly Metric[], largest: readonly number[], bound: {readonly outcomes: number; readonly ofUnit: number}): string {
-  const of = (column: string, i: number): string => elementOf(column, String(i + 1));
+  // A list of one element is that of every metric.
+  const of = (column: string, i: number): string => `${column}[least(${i + 1}, length(${column}))]`;
   const q = (i: number): string => `sum_q[${i + 1}]`;
   const each = (sum: (i: number) => string): string => `[${metrics.map((_, i) => sum(i)).join(', ')}]`;
   // Σ|s·d| over units ≤ all of Σ|q| · the most of one unit.
@@ -160,9 +161,6 @@ function nearest(q: string, scale: number): string {
   const text = scale === 0 ? `toString(${q})` : `concat(toString(intDiv(${q}, ${unit})), '.', leftPad(toString(abs(${q} % ${unit})), ${scale}, '0'))`;
   return `if(abs(${q}) < ${2 ** 53}, toFloat64(${q}) / ${literal(unit)}, toFloat64(${text}))`;
 }
-
-/** Of the metric at `place`, from 1; a list of one element is that of every metric. */
-const elementOf = (column: string, place: string): string => `${column}[least(${place}, length(${column}))]`;
 
 /** Later than any event. */
 export const NEVER_MS = 9_000_000_000_000_000;

@@ -1,3 +1,4 @@
+import {firstPlace} from '../../core/ascending.ts';
 import {assert} from '../../core/assert.ts';
 
 /**
@@ -115,15 +116,7 @@ export function unitLooksOf({arms}: UnitTally): UnitLook[] {
 const armOf = ({variant, is_crossover: isCrossover}: {readonly variant: string; readonly is_crossover: boolean}): string => (isCrossover ? '' : variant);
 
 /** How many are not above `value`. */
-function placeAfter(ascending: Float64Array, value: number): number {
-  let [low, high] = [0, ascending.length];
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((ascending[middle] as number) <= value) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
+const placeAfter = (ascending: Float64Array, value: number): number => firstPlace(0, ascending.length, at => (ascending[at] as number) > value);
 
 /** Copied in stretches between what changes. */
 function withListChanged(ascending: Float64Array, changes: readonly ListChange[]): Float64Array {
